@@ -1,0 +1,1 @@
+"""Image layouts on disk, standing where a repository can stand. (image-spec, image-layout.md)"""

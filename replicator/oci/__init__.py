@@ -1,0 +1,1 @@
+"""What is this content? Digests, descriptors, manifests and references; no input or output."""

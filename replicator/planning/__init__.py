@@ -1,0 +1,1 @@
+"""What should move? Rules, selections, observations and the pure difference between them."""

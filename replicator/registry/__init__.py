@@ -1,0 +1,1 @@
+"""How do I speak to one registry? The only folder that knows HTTP."""

@@ -1,0 +1,130 @@
+"""What the layers above need from a repository, wherever it is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeAlias
+
+from replicator.events import BlobOutcome
+from replicator.oci.descriptor import Descriptor
+from replicator.oci.digest import Digest
+from replicator.oci.manifest import Manifest
+from replicator.oci.reference import ManifestRef, RepositoryName, Tag
+from replicator.oci.verify import Verifier
+
+# At most 1 MiB of a blob. A memoryview is valid until the next piece is asked for: its buffer is
+# used again, so whoever needs the bytes for longer copies them.
+Piece: TypeAlias = bytes | bytearray | memoryview
+
+
+class RepositoryReader(Protocol):
+    """A repository that content is read from."""
+
+    @property
+    def name(self) -> RepositoryName: ...
+
+    def list_tags(self) -> AsyncIterator[tuple[Tag, ...]]:
+        """List the tags, page by page, each tag once, in no particular order.
+
+        What is not a tag is left out. An error in the middle means that the listing is
+        incomplete: what came before it is right. Raises NotFound if the repository does not
+        exist.
+        """
+        ...
+
+    async def resolve(self, ref: ManifestRef) -> Descriptor:
+        """Learn what *ref* names, by HEAD where the registry allows it. Raises NotFound."""
+        ...
+
+    async def get_manifest(self, ref: ManifestRef) -> Manifest:
+        """Fetch a manifest with its exact bytes, checked against *ref* if that is a digest.
+
+        Raises NotFound, InvalidManifest, ContentMismatch.
+        """
+        ...
+
+    def read_blob(
+        self, blob: Descriptor, *, verifier: Verifier | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[Piece]]:
+        """Read a blob, from ``verifier.offset`` on if a verifier is given.
+
+        A read that breaks is continued inside. The last piece is handed out only once size and
+        digest are right, so a receiver never gets a wrong blob whole. Raises NotFound,
+        ContentMismatch, RegistryUnavailable.
+        """
+        ...
+
+    async def list_referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+        """List the manifests whose subject is *subject*, by API or by tag schema."""
+        ...
+
+    async def signature_tags(self, subject: Digest) -> tuple[Tag, ...]:
+        """Return cosign's tags of *subject* that exist: ``sha256-….sig``, ``.att``, ``.sbom``."""
+        ...
+
+
+class Upload(Protocol):
+    """A session that receives one blob."""
+
+    @property
+    def location(self) -> str:
+        """Where the session goes on; what is remembered to continue it in another process."""
+        ...
+
+    async def send(self, pieces: AsyncIterator[Piece], *, offset: int = 0) -> None:
+        """Send the blob from *offset* on and close the session.
+
+        When *pieces* raises, the blob is not completed and the error passes through unchanged.
+        """
+        ...
+
+    async def received(self) -> int | None:
+        """Ask how many bytes the session holds; None when it has to start again."""
+        ...
+
+
+class RepositoryWriter(Protocol):
+    """A repository that content is written to."""
+
+    @property
+    def name(self) -> RepositoryName: ...
+
+    async def resolve(self, ref: ManifestRef) -> Descriptor: ...
+
+    def list_tags(self) -> AsyncIterator[tuple[Tag, ...]]: ...
+
+    async def has_blob(self, blob: Descriptor) -> bool: ...
+
+    async def offer_blob(
+        self, blob: Descriptor, *, mount_from: str | None = None
+    ) -> BlobOutcome | Upload:
+        """Have the blob already (PRESENT), mount it (MOUNTED), or open an upload for it.
+
+        *mount_from* is the path of a repository of the same registry that holds the blob. All
+        in one request where the registry allows it.
+        """
+        ...
+
+    async def put_manifest(self, manifest: Manifest, tag: Tag | None = None) -> None:
+        """Write a manifest, by its digest or under *tag*, and make sure it has arrived.
+
+        The answer's digest header is the confirmation where the registry's profile trusts it,
+        else the digest is read back. A refusal of a tag that already names this manifest is
+        success. Raises ContentMissing, TagImmutable, MediaTypeRejected, ContentMismatch.
+        """
+        ...
+
+    @property
+    def wants_subject_first(self) -> bool:
+        """Whether a referrer is refused, or may be lost, when its subject is not there yet."""
+        ...
+
+    async def announce_referrers(self, subject: Digest, referrers: Sequence[Descriptor]) -> None:
+        """Make *referrers*, which are already written, findable from *subject*.
+
+        Costs nothing where the registry maintains the list itself; else they are added to the
+        tag of the tag schema, one writer at a time. (distribution-spec, "Pushing Manifests with
+        Subject")
+        """
+        ...

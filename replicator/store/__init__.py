@@ -1,0 +1,1 @@
+"""What do we remember? Tables, migrations and every query."""

@@ -1,0 +1,1 @@
+"""How is it watched? Logs and progress, from events."""

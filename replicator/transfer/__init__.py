@@ -1,0 +1,1 @@
+"""How does one image move? Graphs, blobs in flight, and the order in which things are written."""

@@ -1,0 +1,67 @@
+"""Order: one image, from one source to one or more destination tags; and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from replicator.errors import ReplicatorError
+from replicator.oci.digest import Digest
+from replicator.oci.platform import Platform
+from replicator.oci.reference import ManifestRef, RepositoryName, Tag
+from replicator.registry.protocols import RepositoryReader, RepositoryWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A tag to be written."""
+
+    repository: RepositoryWriter
+    tag: Tag
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One image to be copied.
+
+    ``reference`` is a digest where the plan has pinned one; a tag is resolved once, by reading
+    it, and pinned from then on. ``platforms`` empty means the whole index, digest unchanged.
+    """
+
+    source: RepositoryReader
+    reference: ManifestRef
+    destinations: tuple[Destination, ...]
+    platforms: tuple[Platform, ...] = ()
+    referrers: bool = True
+    foreign_layers: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """Bytes and numbers of blobs by how they came to be there."""
+
+    bytes_moved: int = 0
+    bytes_mounted: int = 0
+    bytes_skipped: int = 0
+    blobs_moved: int = 0
+    blobs_mounted: int = 0
+    blobs_skipped: int = 0
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of one destination tag of an order.
+
+    ``source_digest`` is what the source's tag named, ``digest`` what the destination's tag
+    names now; both None when it failed before they were known. ``written`` is false when the
+    destination already had the image. ``side`` says whose answer ``error`` was.
+    """
+
+    destination: RepositoryName
+    tag: Tag
+    source_digest: Digest | None = None
+    digest: Digest | None = None
+    written: bool = False
+    error: ReplicatorError | None = None
+    side: str = ""
+    attempts: int = 1
+    tally: Tally = field(default_factory=Tally)
