@@ -1,0 +1,72 @@
+"""RegistrySettings: how one registry is reached, in plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from replicator.oci.manifest import MAX_MANIFEST_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user name and a password, or an identity token to be exchanged for access tokens.
+
+    Never printed: ``repr`` shows the user name alone.
+    """
+
+    username: str
+    password: str = field(repr=False, default="")
+    identity_token: str = field(repr=False, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How a registry's certificate is checked, and ours is shown; paths are of PEM files."""
+
+    verify: bool = True
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """In seconds. *idle* is the longest silence within a body or before an answer's head;
+    *closing* is the same for the request that closes an upload, which a registry on object
+    storage answers only after it has moved the blob."""
+
+    connect: float = 15.0
+    idle: float = 60.0
+    closing: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrySettings:
+    """How one registry is reached.
+
+    *name* is its host as references have it (``docker.io``); *endpoint* is where the API is
+    served, when that is elsewhere. *kind* is the profile; empty means: guess. *plain_http* None
+    means: plain for loopback hosts that do not speak TLS, never for others. *bandwidth* is in
+    bytes a second, 0 for no limit; *requests_per_second* likewise.
+    """
+
+    name: str
+    kind: str = ""
+    endpoint: str = ""
+    plain_http: bool | None = None
+    tls: Tls = field(default_factory=Tls)
+    mirrors: tuple[str, ...] = ()
+    proxy: str = ""
+    max_concurrency: int = 32
+    max_blobs: int = 8
+    requests_per_second: float = 0
+    bandwidth: int = 0
+    retries: int = 4
+    longest_wait: timedelta = timedelta(seconds=60)
+    token_origins: tuple[str, ...] = ()
+    allowed_networks: tuple[str, ...] = ()
+    upload_origins: tuple[str, ...] = ()
+    max_manifest_size: int = MAX_MANIFEST_SIZE
+    timeouts: Timeouts = field(default_factory=Timeouts)
