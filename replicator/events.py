@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -66,12 +67,15 @@ class RegistryWarned:
 
 @dataclass(frozen=True, slots=True)
 class TagStarted:
-    """A tag will be copied; ``size`` is the bytes of its blobs as far as they are known."""
+    """A tag is being copied and what it refers to is known.
+
+    ``blobs`` are the digests and sizes of all its blobs, those of referrers aside.
+    """
 
     source: str
     destination: RepositoryName
     tag: Tag
-    size: int
+    blobs: Mapping[Digest, int]
 
 
 @dataclass(frozen=True, slots=True)
