@@ -1,0 +1,54 @@
+# Everything a contributor types; `make` alone lists it.
+# Once installed, no target but `lock` needs the network.
+
+VENV  := .venv
+TOOLS := .tools/bin
+CPUS  ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo tools test slow conformance lint format lock clean
+
+help: ## Show this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+
+install: $(VENV)/.installed ## Make .venv with the exact versions of requirements.lock
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@.ci/make-venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: install ## Watch images move between two registries on this machine
+	@$(VENV)/bin/replicate demo
+
+tools: ## Install the servers and clients that the tests run against
+	@.ci/install-tools $(TOOLS)
+
+test: install tools ## Run the fast suite against real registries
+	$(VENV)/bin/pytest -n $(CPUS) --dist loadscope -m "not slow"
+
+slow: install tools ## Run the tests that take minutes
+	$(VENV)/bin/pytest -m slow
+
+conformance: install tools ## Run the OCI conformance suite against the embedded registry
+	$(VENV)/bin/pytest tests/embedded/test_conformance.py
+
+lint: install ## Check format, style, types and layers
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: install ## Format the code and mend what can be mended by itself
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+lock: install ## Renew requirements.lock from pyproject.toml (UPGRADE=--upgrade for newer versions)
+	CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet $(UPGRADE) \
+		--generate-hashes --allow-unsafe --strip-extras --extra dev \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+		--output-file requirements.lock pyproject.toml
+
+clean: ## Remove what the other targets made, the test tools excepted
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
