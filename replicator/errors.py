@@ -28,6 +28,8 @@ ReplicatorError
     ├── SchemaMismatch             the database is older or newer than this program
     ├── RuleNotFound
     ├── RunNotFound
+    ├── RunActive                  the rule already has a run under way
+    ├── LeaseLost                  the run was ended or taken over by somebody else
     └── RuleConflict               two rules would write one tag, or a revision is stale
 
 (r) marks the errors worth trying again: their ``retryable`` is true.
@@ -260,6 +262,18 @@ class RunNotFound(StoreError):
     """There is no run with that identifier."""
 
     kind = "run_not_found"
+
+
+class RunActive(StoreError):
+    """The rule already has a run under way, here or elsewhere."""
+
+    kind = "run_active"
+
+
+class LeaseLost(StoreError):
+    """The run was ended by somebody else, who took this process for dead; nothing was written."""
+
+    kind = "lease_lost"
 
 
 class RuleConflict(StoreError):

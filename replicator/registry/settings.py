@@ -22,6 +22,24 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
+class CredentialSource:
+    """Where the credentials of one registry come from, as its configuration says.
+
+    At most one of the three ways to give a password is set, and at most one to give an identity
+    token. Environment and files are read when the credentials are needed, each time anew, so
+    that a rotated secret takes effect without a restart.
+    """
+
+    username: str = ""
+    password: str = field(repr=False, default="")
+    password_env: str = ""
+    password_file: Path | None = None
+    identity_token: str = field(repr=False, default="")
+    identity_token_env: str = ""
+    identity_token_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Tls:
     """How a registry's certificate is checked, and ours is shown; paths are of PEM files."""
 
