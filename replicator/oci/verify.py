@@ -19,10 +19,11 @@ class Verifier:
     ``offset``; one whose *receiver* lost bytes goes back with ``rewind``.
     """
 
-    def __init__(self, blob: Descriptor) -> None:
+    def __init__(self, blob: Descriptor, *, checkpoint_every: int = CHECKPOINT_INTERVAL) -> None:
         self.blob = blob
         self.offset = 0
         self._hash = hashlib.new(blob.digest.algorithm)
+        self._checkpoint_every = checkpoint_every
         self._checkpoints: list[tuple[int, Any]] = [(0, self._hash.copy())]
 
     def update(self, piece: bytes | bytearray | memoryview) -> None:
@@ -33,7 +34,7 @@ class Verifier:
                 f"{self.blob.digest}: more than the {self.blob.size} bytes it should have"
             )
         self._hash.update(piece)
-        if self.offset - self._checkpoints[-1][0] >= CHECKPOINT_INTERVAL:
+        if self.offset - self._checkpoints[-1][0] >= self._checkpoint_every:
             self._checkpoints.append((self.offset, self._hash.copy()))
 
     def rewind(self, offset: int) -> int:
