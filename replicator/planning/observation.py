@@ -42,8 +42,10 @@ class DestinationTag:
 class Published:
     """A row of the ledger: what was last written to a destination tag.
 
-    ``source_digest`` and ``digest`` differ when platforms were selected. ``confirmed_at`` is
-    when the destination was last seen, or made, to hold ``digest``. All times are in UTC.
+    ``source_digest`` and ``digest`` differ when platforms were selected. ``scope`` says what of
+    the image was wanted, such as its platforms, and is empty for all of it: a rule that wants
+    something else now publishes again. ``confirmed_at`` is when the destination was last seen,
+    or made, to hold ``digest``. All times are in UTC.
     """
 
     destination: RepositoryName
@@ -57,3 +59,4 @@ class Published:
     referrers_at: datetime | None = None
     run: str = ""
     sequence: int = 0
+    scope: str = ""

@@ -51,9 +51,9 @@ class RepositorySelection:
 class TagSelection:
     """Which tags a rule is about.
 
-    A tag is selected when it matches *include* (globs) or *regex* (anchored), if either is
-    given, and not *exclude* or *exclude_regex*, and is in the range *semver*, and is of the
-    wanted age; of those, the *latest* by *order* are kept.
+    A tag is selected when it matches one of *include* (globs) and one of *regex* (anchored), as
+    far as they are given, none of *exclude* and *exclude_regex*, is in the range *semver*, and
+    is of the wanted age; of those, the *latest* by *order* are kept.
     """
 
     include: tuple[str, ...] = ()
