@@ -60,28 +60,27 @@ def test_nobody_gets_in_without_the_password(kind, repository_path, request):
     user = server.address.credentials.username
 
     for credentials in (None, Credentials(user, "wrong")):
-        stranger = Address(server.host, credentials)
-        with PlainRepository(stranger, repository_path) as repository:
-            with pytest.raises(UnexpectedAnswer, match="401"):
-                push_image(repository, "v1")
+        stranger = PlainRepository(Address(server.host, credentials), repository_path)
+        with stranger, pytest.raises(UnexpectedAnswer, match="401"):
+            push_image(stranger, "v1")
 
 
 @pytest.mark.parametrize("version", [2, 3])
 def test_tokens_open_the_repositories_below_the_users_name_only(version, tokens):
     with distribution(version, tokens=tokens) as server:
-        with PlainRepository(server.address, "alice/own") as repository:
-            pushed = push_image(repository, "v1")
-            assert repository.digest("v1") == pushed.digest
-        with PlainRepository(server.address, "bob/other") as repository:
-            with pytest.raises(UnexpectedAnswer, match="401"):
-                push_image(repository, "v1")
+        with PlainRepository(server.address, "alice/own") as own:
+            pushed = push_image(own, "v1")
+            assert own.digest("v1") == pushed.digest
+        foreign = PlainRepository(server.address, "bob/foreign")
+        with foreign, pytest.raises(UnexpectedAnswer, match="401"):
+            push_image(foreign, "v1")
 
 
 def test_only_those_who_know_the_authority_trust_the_tls_registry(tls_registry):
     host, port = tls_registry.host.split(":")
-    with socket.create_connection((host, int(port))) as connection:
-        with pytest.raises(ssl.SSLCertVerificationError):
-            ssl.create_default_context().wrap_socket(connection, server_hostname=host)
+    connection = socket.create_connection((host, int(port)))
+    with connection, pytest.raises(ssl.SSLCertVerificationError):
+        ssl.create_default_context().wrap_socket(connection, server_hostname=host)
 
     with closing(tls_registry.address.connect()) as trusting:
         trusting.request("GET", "/v2/")
@@ -132,9 +131,9 @@ def test_a_server_that_cannot_start_is_reported_with_what_it_said():
     def knock(port: int, text: str) -> None:
         Address(f"127.0.0.1:{port}").knock("/v2/", text)
 
-    with pytest.raises(ServerFailed, match="unknown command"):
-        with serving(lambda _: [tools.built("crane"), "no-such-command"], knock):
-            pass
+    never_up = serving(lambda _: [tools.built("crane"), "no-such-command"], knock)
+    with pytest.raises(ServerFailed, match="unknown command"), never_up:
+        pass
 
 
 def test_a_missing_tool_is_named_together_with_what_installs_it():
