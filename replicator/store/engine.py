@@ -1,0 +1,94 @@
+"""From a database's URL, as users write it, to an engine that behaves."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from replicator.errors import StoreError
+
+# Seconds that a connection waits for another process: for SQLite's lock, and for a server.
+BUSY_SECONDS: Final = 5
+CONNECT_SECONDS: Final = 10
+
+# An execution option of ours; see _begin.
+WRITING: Final = "replicator_writing"
+
+_DRIVERS: Final = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+}
+
+
+def parse_url(text: str) -> URL:
+    """Read ``sqlite:///FILE`` or ``postgresql://user@host/name``. Raises StoreError.
+
+    A password never gets into the message.
+    """
+    scheme = text.partition("://")[0]
+    if scheme not in _DRIVERS:
+        raise StoreError(
+            f"unknown kind of database {scheme[:20]!r}; "
+            "write sqlite:///FILE or postgresql://USER@HOST/NAME"
+        )
+    try:
+        url = make_url(text).set(drivername=_DRIVERS[scheme])
+    except (ArgumentError, ValueError):
+        raise StoreError(
+            f"the URL of the {scheme} database cannot be read; a password with special "
+            "characters needs them percent-encoded"
+        ) from None
+    if scheme == "sqlite" and url.database in (None, "", ":memory:"):
+        raise StoreError("an SQLite database needs a file: sqlite:///FILE")
+    return url
+
+
+def display(url: URL) -> str:
+    """Name the database for people: without password, port and parameters."""
+    if url.get_backend_name() == "sqlite":
+        return f"database {url.database}"
+    return f"database {url.database or url.username} at {url.host or 'localhost'}"
+
+
+def create_engine(url: URL) -> AsyncEngine:
+    """Return an engine; nothing is connected yet."""
+    if url.get_backend_name() != "sqlite":
+        return create_async_engine(
+            url,
+            connect_args={
+                "connect_timeout": CONNECT_SECONDS,
+                "application_name": "replicate",
+            },
+        )
+    engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine.sync_engine, "connect", _set_up)
+    event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+def _set_up(connection: Any, record: object) -> None:
+    """Prepare a new SQLite connection.
+
+    The driver's own BEGIN is switched off, as it comes too late and without a lock. WAL lets
+    others read while one writes; with it, NORMAL is safe against corruption, and only the last
+    commits may be lost when the machine, not the process, dies.
+    """
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("foreign_keys = ON", "journal_mode = WAL", "synchronous = NORMAL"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    """Take the lock with the first statement when the transaction is going to write.
+
+    A transaction that first reads and then wants to write fails at once when another process
+    wrote in between, however long it is ready to wait.
+    """
+    writing = connection.get_execution_options().get(WRITING, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -1,0 +1,216 @@
+"""Ledger: what was published, and which blobs are where. A dated observation, never the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import bindparam, delete, select, update
+
+from replicator.oci.descriptor import Descriptor
+from replicator.oci.digest import Digest
+from replicator.oci.reference import RepositoryName, Tag
+from replicator.planning.observation import Published
+from replicator.store.database import Database
+from replicator.store.tables import blob_location, published_tag
+from replicator.store.upsert import upsert
+
+# Values in one statement; SQLite and PostgreSQL both allow 32,000, and long lists gain nothing.
+_BATCH: Final = 500
+
+_Item = TypeVar("_Item")
+
+
+class Ledger:
+    """Remembers published tags and the places of blobs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def published(self, destination: RepositoryName) -> dict[Tag, Published]:
+        """Return what was published in one repository, by tag."""
+        return (await self.published_in([destination]))[destination]
+
+    async def published_in(
+        self, destinations: Collection[RepositoryName]
+    ) -> dict[RepositoryName, dict[Tag, Published]]:
+        """Return what was published in many repositories, with an entry for each of them."""
+        found: dict[RepositoryName, dict[Tag, Published]] = {name: {} for name in destinations}
+        names = {(name.registry, name.path): name for name in found}
+        read = _Reader()
+        async with self._database.reading() as connection:
+            for registry, paths in _batched_by_registry(found):
+                query = select(published_tag).where(
+                    published_tag.c.registry == registry, published_tag.c.repository.in_(paths)
+                )
+                for row in await connection.execute(query):
+                    destination = names[row[0], row[1]]
+                    published = read.published(destination, row)
+                    found[destination][published.tag] = published
+        return found
+
+    async def record(
+        self,
+        rows: Sequence[Published],
+        blobs: Collection[tuple[RepositoryName, Descriptor]],
+        *,
+        at: datetime,
+    ) -> None:
+        """Remember published tags, and blobs seen or put *at* a time, in one transaction.
+
+        An observation never replaces one of a higher sequence: a run that was taken for dead and
+        comes back late changes nothing. (I-3)
+        """
+        async with self._database.writing() as connection:
+            if rows:
+                newer = upsert(
+                    connection,
+                    published_tag,
+                    where=lambda new: new["sequence"] >= published_tag.c.sequence,
+                )
+                await connection.execute(newer, [_published_row(row) for row in rows])
+            if blobs:
+                later = upsert(
+                    connection,
+                    blob_location,
+                    where=lambda new: new["confirmed_at"] > blob_location.c.confirmed_at,
+                )
+                await connection.execute(later, [_blob_row(*blob, at) for blob in blobs])
+
+    async def confirm(
+        self, destination: RepositoryName, tags: Collection[Tag], at: datetime
+    ) -> None:
+        """Remember that the destination's *tags* were seen *at* a time to be as published."""
+        async with self._database.writing() as connection:
+            for batch in _batched(tags):
+                await connection.execute(
+                    update(published_tag)
+                    .where(
+                        *_in_repository(published_tag.c, destination),
+                        published_tag.c.tag.in_(batch),
+                        published_tag.c.confirmed_at < at,
+                    )
+                    .values(confirmed_at=at)
+                )
+
+    async def remove_published(self, destination: RepositoryName, tags: Collection[Tag]) -> None:
+        """Forget that *tags* were published, as they were removed."""
+        async with self._database.writing() as connection:
+            for batch in _batched(tags):
+                await connection.execute(
+                    delete(published_tag).where(
+                        *_in_repository(published_tag.c, destination),
+                        published_tag.c.tag.in_(batch),
+                    )
+                )
+
+    async def holders(
+        self, registry: str, digests: Collection[Digest]
+    ) -> dict[Digest, frozenset[str]]:
+        """Return the paths of the repositories of *registry* that hold each of *digests*."""
+        paths: dict[str, set[str]] = {str(digest): set() for digest in digests}
+        async with self._database.reading() as connection:
+            for batch in _batched(paths):
+                query = select(blob_location.c.digest, blob_location.c.repository).where(
+                    blob_location.c.registry == registry, blob_location.c.digest.in_(batch)
+                )
+                for digest, path in await connection.execute(query):
+                    paths[digest].add(path)
+        return {digest: frozenset(paths[str(digest)]) for digest in digests}
+
+    async def forget_blobs(self, blobs: Collection[tuple[RepositoryName, Digest]]) -> None:
+        """Forget that repositories hold blobs: their registries say that they do not."""
+        if not blobs:
+            return
+        columns = blob_location.c
+        forget = delete(blob_location).where(
+            columns.registry == bindparam("at_registry"),
+            columns.digest == bindparam("of_digest"),
+            columns.repository == bindparam("in_repository"),
+        )
+        rows = [
+            {
+                "at_registry": repository.registry,
+                "of_digest": str(digest),
+                "in_repository": repository.path,
+            }
+            for repository, digest in blobs
+        ]
+        async with self._database.writing() as connection:
+            await connection.execute(forget, rows)
+
+
+class _Reader:
+    """Makes values of rows, and equal values only once: tags share their texts and times."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._times: dict[datetime, datetime] = {}
+
+    def published(self, destination: RepositoryName, row: Any) -> Published:
+        (_, _, tag, source, source_digest, digest, rule, run, sequence, *times) = row
+        published_at, confirmed_at, referrers_at = times
+        read_digest = Digest.parse(source_digest)
+        return Published(
+            destination,
+            Tag(tag),
+            source,
+            read_digest,
+            read_digest if digest == source_digest else Digest.parse(digest),
+            self._texts.setdefault(rule, rule),
+            self._times.setdefault(published_at, published_at),
+            self._times.setdefault(confirmed_at, confirmed_at),
+            referrers_at and self._times.setdefault(referrers_at, referrers_at),
+            self._texts.setdefault(run, run),
+            sequence,
+        )
+
+
+def _published_row(row: Published) -> dict[str, Any]:
+    return {
+        "registry": row.destination.registry,
+        "repository": row.destination.path,
+        "tag": str(row.tag),
+        "source": row.source,
+        "source_digest": str(row.source_digest),
+        "digest": str(row.digest),
+        "rule": row.rule,
+        "run": row.run,
+        "sequence": row.sequence,
+        "published_at": row.published_at,
+        "confirmed_at": row.confirmed_at,
+        "referrers_at": row.referrers_at,
+    }
+
+
+def _blob_row(repository: RepositoryName, blob: Descriptor, at: datetime) -> dict[str, Any]:
+    return {
+        "registry": repository.registry,
+        "digest": str(blob.digest),
+        "repository": repository.path,
+        "size": blob.size,
+        "confirmed_at": at,
+    }
+
+
+def _in_repository(columns: Any, name: RepositoryName) -> tuple[Any, Any]:
+    return columns.registry == name.registry, columns.repository == name.path
+
+
+def _batched_by_registry(
+    names: Iterable[RepositoryName],
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    paths: dict[str, list[str]] = {}
+    for name in names:
+        paths.setdefault(name.registry, []).append(name.path)
+    for registry, its_paths in paths.items():
+        for batch in _batched(its_paths):
+            yield registry, batch
+
+
+def _batched(items: Iterable[_Item]) -> Iterator[tuple[_Item, ...]]:
+    iterator = iter(items)
+    while batch := tuple(islice(iterator, _BATCH)):
+        yield batch

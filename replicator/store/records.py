@@ -1,0 +1,103 @@
+"""What the store hands out about runs: frozen values, never rows."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from replicator.oci.digest import Digest
+from replicator.oci.reference import RepositoryName, Tag
+from replicator.planning.plan import Decision
+from replicator.planning.rule import Rule
+
+
+class RunState(enum.StrEnum):
+    """RUNNING until it is finished; PARTIAL when some tags failed, EMPTY when the rule selected
+    none."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EMPTY = "empty"
+
+
+class Outcome(enum.StrEnum):
+    """What became of an action.
+
+    PENDING was not reached yet, or never, if the run is finished. WRITTEN changed the
+    destination's tag; UNCHANGED found it as it should be, or left it alone as decided.
+    """
+
+    PENDING = "pending"
+    WRITTEN = "written"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ActionError:
+    """Why an action failed: the error's kind, and the side, status and code of the answer."""
+
+    kind: str
+    message: str
+    side: str = ""
+    status: int | None = None
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRecord:
+    """One destination tag of a run: what was decided, why, and what became of it.
+
+    ``source`` is a reference with its tag, empty for a prune. ``source_digest`` and ``digest``
+    are what the two sides name, None where that is not known. Bytes are those of blobs.
+    """
+
+    destination: RepositoryName
+    tag: Tag
+    decision: Decision
+    reason: str
+    source: str = ""
+    source_digest: Digest | None = None
+    digest: Digest | None = None
+    outcome: Outcome = Outcome.PENDING
+    error: ActionError | None = None
+    attempts: int = 0
+    bytes_moved: int = 0
+    bytes_mounted: int = 0
+    bytes_skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """A run in numbers: tags by what became of them, bytes, requests by registry and kind."""
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    bytes_moved: int = 0
+    bytes_mounted: int = 0
+    bytes_skipped: int = 0
+    requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One execution of a rule, with the rule as it was then.
+
+    ``number`` grows with every run of the database and is never used twice: it is the sequence
+    of all that the run observes and publishes. ``owner`` says which process runs it, or did.
+    """
+
+    id: str
+    number: int
+    rule: Rule
+    trigger: str
+    state: RunState
+    owner: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    totals: Totals = field(default_factory=Totals)
+    error: str = ""

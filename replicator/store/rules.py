@@ -1,0 +1,137 @@
+"""Rules: what should be kept in step, as the database has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from replicator.errors import RuleConflict, RuleNotFound
+from replicator.planning.rule import Origin, Rule
+from replicator.store.database import Database
+from replicator.store.documents import rule_from_document, rule_to_document
+from replicator.store.tables import rule as table
+
+
+class Rules:
+    """Keeps rules, each with a revision that grows with every change."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def all(self) -> tuple[Rule, ...]:
+        """Return all rules, by name."""
+        async with self._database.reading() as connection:
+            rows = await connection.execute(select(table).order_by(table.c.name))
+            return tuple(map(_from_row, rows))
+
+    async def get(self, name: str) -> Rule:
+        """Return one rule. Raises RuleNotFound."""
+        async with self._database.reading() as connection:
+            found = await _find(connection, name)
+        if found is None:
+            raise RuleNotFound(f"there is no rule {name!r}")
+        return found
+
+    async def put(self, rule: Rule, expected_revision: int | None = None) -> Rule:
+        """Add or change a rule, and return it with its revision.
+
+        The revision of *rule* itself does not count. Raises RuleConflict when
+        *expected_revision* is not the one in the database, where 0 means that there must be no
+        such rule yet.
+        """
+        async with self._database.writing() as connection:
+            present = await _find(connection, rule.name, lock=True)
+            revision = present.revision if present else 0
+            if expected_revision not in (None, revision):
+                raise RuleConflict(_stale(rule.name, expected_revision, revision))
+            return await _store(connection, rule, present)
+
+    async def delete(self, name: str) -> None:
+        """Remove a rule; its history stays. Raises RuleNotFound."""
+        async with self._database.writing() as connection:
+            gone = await connection.execute(delete(table).where(table.c.name == name))
+        if not gone.rowcount:
+            raise RuleNotFound(f"there is no rule {name!r}")
+
+    async def replace_file_rules(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
+        """Make *rules* the rules that come from a file, all or nothing, and return them.
+
+        Those that were there and are not in the file any more are removed. Raises RuleConflict
+        when a rule of that name was made by hand.
+        """
+        names = {rule.name for rule in rules}
+        async with self._database.writing() as connection:
+            rows = await connection.execute(select(table).with_for_update())
+            present = {found.name: found for found in map(_from_row, rows)}
+            for name in sorted(names):
+                _refuse_made_by_hand(present.get(name))
+            for name, found in present.items():
+                if found.origin is Origin.FILE and name not in names:
+                    await connection.execute(delete(table).where(table.c.name == name))
+            return tuple(
+                [
+                    await _store(
+                        connection, replace(rule, origin=Origin.FILE), present.get(rule.name)
+                    )
+                    for rule in rules
+                ]
+            )
+
+
+async def _find(connection: AsyncConnection, name: str, *, lock: bool = False) -> Rule | None:
+    query = select(table).where(table.c.name == name)
+    row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
+    return None if row is None else _from_row(row)
+
+
+async def _store(connection: AsyncConnection, rule: Rule, present: Rule | None) -> Rule:
+    """Insert or update *rule* where it differs from *present*."""
+    if present is None:
+        rule = replace(rule, revision=1)
+        await connection.execute(insert(table), _to_row(rule))
+        return rule
+    if replace(rule, revision=present.revision) == present:
+        return present
+    rule = replace(rule, revision=present.revision + 1)
+    await connection.execute(update(table).where(table.c.name == rule.name), _to_row(rule))
+    return rule
+
+
+def _refuse_made_by_hand(present: Rule | None) -> None:
+    if present is not None and present.origin is not Origin.FILE:
+        raise RuleConflict(
+            f"the database has a rule {present.name!r} that does not come from a file; "
+            f"rename the one in the file, or run `replicate rule delete {present.name}`"
+        )
+
+
+def _stale(name: str, expected: int | None, revision: int) -> str:
+    if expected == 0:
+        return f"there is a rule {name!r} already, at revision {revision}"
+    now = f"at revision {revision}" if revision else "gone"
+    return f"rule {name!r} was changed meanwhile: revision {expected} was edited, it is now {now}"
+
+
+def _to_row(rule: Rule) -> dict[str, Any]:
+    return {
+        "name": rule.name,
+        "revision": rule.revision,
+        "origin": rule.origin.value,
+        "enabled": rule.enabled,
+        "definition": rule_to_document(rule),
+    }
+
+
+def _from_row(row: Any) -> Rule:
+    """Read a rule; where a column and the definition differ, the column is right."""
+    return replace(
+        rule_from_document(row.name, row.definition),
+        name=row.name,
+        revision=row.revision,
+        origin=Origin(row.origin),
+        enabled=row.enabled,
+    )

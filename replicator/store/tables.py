@@ -1,0 +1,186 @@
+"""The tables, their constraints, and the type of their times."""
+
+from __future__ import annotations
+
+import enum
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+from replicator.planning.plan import Decision
+from replicator.planning.rule import Origin
+from replicator.store.records import Outcome, RunState
+
+# Named constraints, so that every migration can name what it changes.
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment. A time without a zone is refused going in; UTC comes out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"the time {value} has no zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        # SQLite keeps no zone: what went in was UTC.
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+_Number = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _one_of(column: str, values: type[enum.StrEnum]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def _bytes(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False)
+
+
+registry = Table(
+    "registry",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+rule = Table(
+    "rule",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    # All of the rule; the other columns are what queries need.
+    Column("definition", JSON, nullable=False),
+    _one_of("origin", Origin),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("number", _Number, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    # No foreign key: history outlives the rule.
+    Column("rule", Text, nullable=False),
+    Column("snapshot", JSON, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("leased_until", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("counts", JSON, nullable=False),
+    _bytes("bytes_moved"),
+    _bytes("bytes_mounted"),
+    _bytes("bytes_skipped"),
+    Column("requests", JSON, nullable=False),
+    Column("error", Text, nullable=False),
+    _one_of("state", RunState),
+    CheckConstraint("(finished_at IS NULL) = (state = 'running')", name="finished"),
+    Index(None, "rule", "number"),
+    # A number is never used twice, also when the newest runs were deleted.
+    sqlite_autoincrement=True,
+)
+
+# A rule has at most one run under way.
+Index(
+    "uq_run_active",
+    run.c.rule,
+    unique=True,
+    postgresql_where=run.c.finished_at.is_(None),
+    sqlite_where=run.c.finished_at.is_(None),
+)
+
+action = Table(
+    "action",
+    metadata,
+    Column("run", _Number, ForeignKey("run.number", ondelete="CASCADE"), primary_key=True),
+    Column("registry", Text, primary_key=True),
+    Column("repository", Text, primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Column("decision", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("source_digest", Text),
+    Column("digest", Text),
+    Column("outcome", Text, nullable=False),
+    Column("error_kind", Text),
+    Column("error_message", Text),
+    Column("error_side", Text),
+    Column("error_status", Integer),
+    Column("error_code", Text),
+    Column("attempts", Integer, nullable=False),
+    _bytes("bytes_moved"),
+    _bytes("bytes_mounted"),
+    _bytes("bytes_skipped"),
+    _one_of("decision", Decision),
+    _one_of("outcome", Outcome),
+    CheckConstraint("(error_kind IS NOT NULL) = (outcome = 'failed')", name="error"),
+    sqlite_with_rowid=False,
+)
+
+published_tag = Table(
+    "published_tag",
+    metadata,
+    Column("registry", Text, primary_key=True),
+    Column("repository", Text, primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("source_digest", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("published_at", UtcDateTime, nullable=False),
+    Column("confirmed_at", UtcDateTime, nullable=False),
+    Column("referrers_at", UtcDateTime),
+    sqlite_with_rowid=False,
+)
+
+blob_location = Table(
+    "blob_location",
+    metadata,
+    # The question is always who holds a digest, so it comes before the repository.
+    Column("registry", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("repository", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("confirmed_at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,40 @@
+"""INSERT … ON CONFLICT, which SQLite and PostgreSQL have in common and SQLAlchemy in two places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from sqlalchemy import ColumnElement, Table
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+    from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+
+# From the columns of the row to be inserted, whether it replaces the one that is there.
+Condition: TypeAlias = Callable[[Any], ColumnElement[bool]]
+
+
+def upsert(
+    connection: AsyncConnection, table: Table, *, where: Condition | None = None
+) -> SqliteInsert | PostgresInsert:
+    """Return a statement that inserts rows of *table*, or replaces those with the same key."""
+    statement = _insert(connection.dialect.name, table)
+    new = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns),
+        set_={column.name: new[column.name] for column in table.columns if not column.primary_key},
+        where=None if where is None else where(new),
+    )
+
+
+def _insert(dialect: str, table: Table) -> SqliteInsert | PostgresInsert:
+    # Each of the two costs a command 0.02 to 0.04 s to load, so only the one in use is.
+    if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)
