@@ -1,0 +1,102 @@
+"""The credentials of one registry as they are used: read when needed, and given up when refused."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from replicator.errors import Unauthorized
+from replicator.registry.keychain import Keychain
+from replicator.registry.retry import Clock
+from replicator.registry.settings import Credentials
+
+# In seconds. Helpers do not say how long their answer is good.
+_READ_AGAIN: Final = 300.0
+# While the credentials are refused, a rotated secret is noticed this soon.
+_READ_AGAIN_REFUSED: Final = 5.0
+# How long refused credentials are not tried again: accounts are locked by trying.
+_REFUSED_FOR: Final = 60.0
+# Some token services answer 401 for a repository that is closed to a good login. Credentials that
+# worked before are given up only after this many refusals in a row.
+_REFUSALS: Final = 3
+
+
+class Login:
+    """Reads the credentials of *registry* and remembers whether they were refused.
+
+    ``version`` changes with the credentials: what was obtained with others must not be used.
+    """
+
+    def __init__(self, registry: str, keychain: Keychain, clock: Clock) -> None:
+        self.version = 0
+        self._registry = registry
+        self._keychain = keychain
+        self._clock = clock
+        self._reading = asyncio.Lock()
+        self._read_at: float | None = None
+        self._credentials: Credentials | None = None
+        self._refused_at: float | None = None
+        self._refusals = 0
+        self._accepted = False
+
+    async def credentials(self) -> Credentials | None:
+        """Return the credentials to use now, None for anonymous.
+
+        Raises Unauthorized while they are known to be refused: nothing is sent then.
+        """
+        async with self._reading:
+            if self._must_read():
+                await self._read()
+        if self._is_refused():
+            raise self.refusal()
+        return self._credentials
+
+    def accept(self, credentials: Credentials) -> None:
+        """Note that *credentials* worked."""
+        if credentials == self._credentials:
+            self._accepted, self._refusals, self._refused_at = True, 0, None
+
+    async def refuse(self, credentials: Credentials) -> None:
+        """Note that *credentials* were refused, and see whether there are others by now.
+
+        Raises Unauthorized unless there are.
+        """
+        async with self._reading:
+            if credentials == self._credentials:
+                await self._read()
+            if credentials == self._credentials:
+                self._refusals += 1
+                if self._refusals >= (_REFUSALS if self._accepted else 1):
+                    self._refused_at = self._clock.monotonic()
+        if credentials == self._credentials:
+            raise self.refusal()
+
+    def refusal(self) -> Unauthorized:
+        """Return the error that says whose login was refused, or that one is needed."""
+        if self._credentials is None:
+            reason = f"it asks for a login; try `replicate login {self._registry}`"
+        elif self._credentials.username:
+            reason = f"the login of user {self._credentials.username!r} was refused"
+        else:
+            reason = "the identity token was refused; log in again"
+        return Unauthorized(f"{self._registry}: {reason}", status=401, registry=self._registry)
+
+    def _must_read(self) -> bool:
+        if self._read_at is None:
+            return True
+        pause = _READ_AGAIN_REFUSED if self._is_refused() else _READ_AGAIN
+        return self._clock.monotonic() - self._read_at >= pause
+
+    def _is_refused(self) -> bool:
+        return (
+            self._refused_at is not None
+            and self._clock.monotonic() - self._refused_at < _REFUSED_FOR
+        )
+
+    async def _read(self) -> None:
+        credentials = await self._keychain.credentials_for(self._registry)
+        self._read_at = self._clock.monotonic()
+        if credentials != self._credentials:
+            self._credentials = credentials
+            self.version += 1
+            self._accepted, self._refusals, self._refused_at = False, 0, None
