@@ -25,7 +25,7 @@ def asked_for() -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("requirement", map(Requirement, asked_for()), ids=str)
+@pytest.mark.parametrize("requirement", [*map(Requirement, asked_for())], ids=str)
 def test_each_requirement_is_locked_at_a_version_that_satisfies_it(requirement):
     locked = {name: version for name, version, _ in ENTRIES}
 
