@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 import httpx
 
 from replicator.errors import NotARegistry, RegistryUnavailable
-from replicator.registry.answers import MAX_ERROR_SIZE, Answer, Attempt
+from replicator.registry.answers import MAX_ERROR_SIZE, Attempt
 from replicator.registry.challenges import Challenge, parse_challenges
 from replicator.registry.gate import Gate
 from replicator.registry.keychain import Keychain
@@ -107,15 +107,17 @@ class Authenticator:
         credentials = await self._login.credentials()
         used = None if credentials is None else basic_header(credentials)
         answer = await self._ping(used)
-        if answer.status == 401 and await self.challenged(answer.url, answer.headers, (), used):
+        if answer.status_code == 401 and await self.challenged(
+            answer.url, answer.headers, (), used
+        ):
             answer = await self._ping(await self.authorization(()))
-        if answer.status == 401:
+        if answer.status_code == 401:
             raise self._login.refusal()
-        if answer.status != 200:
-            kind = RegistryUnavailable if answer.status >= 500 else NotARegistry
+        if answer.status_code != 200:
+            kind = RegistryUnavailable if answer.status_code >= 500 else NotARegistry
             raise kind(
-                f"{self._gate.registry}: {answer.url} answered {answer.status}",
-                status=answer.status,
+                f"{self._gate.registry}: {answer.url} answered {answer.status_code}",
+                status=answer.status_code,
                 registry=self._gate.registry,
             )
 
@@ -158,8 +160,9 @@ class Authenticator:
         credentials = await self._login.credentials()
         if not self._basic or credentials is None or self._login.version == self._believed:
             return False
+        offer = await self._offer_basic(basic_header(credentials))
         self._believed = self._login.version
-        return await self._offer_basic(basic_header(credentials))
+        return offer
 
     async def _offer_basic(self, used: str | None) -> bool:
         """Say whether Basic is still to be tried. Raises Unauthorized if it was, or cannot be."""
@@ -170,7 +173,7 @@ class Authenticator:
         if used != header:
             return True
         # The login may be good, and only this part of the registry closed to it.
-        if (await self._ping(header)).status != 401:
+        if (await self._ping(header)).status_code != 401:
             return False
         await self._login.refuse(credentials)
         return True
@@ -213,14 +216,16 @@ class Authenticator:
     def _key(self, service: TokenService, scopes: tuple[Scope, ...]) -> _Key:
         return service, self._login.version, tuple(sorted(scopes))
 
-    async def _ping(self, authorization: str | None) -> Answer:
-        """Ask for ``/v2/``, once."""
+    async def _ping(self, authorization: str | None) -> httpx.Response:
+        """Ask for ``/v2/``, once; of the answer only the head is of interest."""
         registry, url = self._gate.registry, httpx.URL(f"{self._gate.origin}/v2/")
         headers = {"Authorization": authorization} if authorization else {}
         request = httpx.Request("GET", url, headers=headers)
         request.extensions["allow_address"] = self._gate.address_guard(url)
         with translated(Attempt(registry, registry, "ping")):
-            return await read_answer(await self._send(request), MAX_ERROR_SIZE)
+            response = await self._send(request)
+            await read_answer(response, MAX_ERROR_SIZE)
+        return response
 
 
 def _bearer(challenges: Iterable[Challenge]) -> Challenge | None:
