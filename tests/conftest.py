@@ -20,6 +20,8 @@ from tests.support.certificates import Authority
 from tests.support.servers import Server, crane, distribution
 from tests.support.token_server import TokenServer, token_server
 
+pytest_plugins = ["tests.support.databases"]
+
 _ALICE = Credentials("alice", "wonderland")
 
 # A busy machine is no failure. What CI finds, it finds again: a chance finding there would

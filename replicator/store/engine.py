@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from replicator.errors import StoreError
 
-# Seconds that a connection waits for another process: for SQLite's lock, and for a server.
-BUSY_SECONDS: Final = 5
-CONNECT_SECONDS: Final = 10
+# Seconds to wait for SQLite's lock, unless the URL says ?timeout=…, and for a server's answer.
+_LOCK_SECONDS: Final = "5"
+_CONNECT_SECONDS: Final = 10
 
 # An execution option of ours; see _begin.
 WRITING: Final = "replicator_writing"
@@ -44,6 +44,8 @@ def parse_url(text: str) -> URL:
         ) from None
     if scheme == "sqlite" and url.database in (None, "", ":memory:"):
         raise StoreError("an SQLite database needs a file: sqlite:///FILE")
+    if scheme == "sqlite" and "timeout" not in url.query:
+        return url.update_query_dict({"timeout": _LOCK_SECONDS})
     return url
 
 
@@ -60,11 +62,11 @@ def create_engine(url: URL) -> AsyncEngine:
         return create_async_engine(
             url,
             connect_args={
-                "connect_timeout": CONNECT_SECONDS,
+                "connect_timeout": _CONNECT_SECONDS,
                 "application_name": "replicate",
             },
         )
-    engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_async_engine(url)
     event.listen(engine.sync_engine, "connect", _set_up)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine

@@ -12,7 +12,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from replicator.errors import StoreError
-from replicator.store.engine import BUSY_SECONDS, display
+from replicator.store.engine import display
 
 _LONGEST: Final = 300
 
@@ -33,7 +33,7 @@ def _reason(url: URL, error: SQLAlchemyError) -> str:
         return text
     match text:
         case "database is locked":
-            return f"locked by another process for longer than {BUSY_SECONDS} s; try again later"
+            return f"locked by another process for over {url.query['timeout']} s; try again later"
         case "file is not a database":
             return "the file is not an SQLite database; choose another file, or move it away"
         case "unable to open database file":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Connection, inspect, text
@@ -24,23 +25,27 @@ def revision(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def require_known(found: str | None, database: str) -> None:
+def require_known(
+    found: str | None, database: str, *, revisions: Sequence[str] = REVISIONS
+) -> None:
     """Raise SchemaMismatch when a newer program made the schema."""
-    if found is not None and found not in REVISIONS:
+    if found is not None and found not in revisions:
         raise SchemaMismatch(
             f"{database} was made by a newer version of replicate (its schema is {found}, "
-            f"this version knows up to {HEAD}); use that version"
+            f"this version knows up to {revisions[-1]}); use that version"
         )
 
 
-def require_current(found: str | None, database: str) -> None:
+def require_current(
+    found: str | None, database: str, *, revisions: Sequence[str] = REVISIONS
+) -> None:
     """Raise SchemaMismatch, naming the way out, unless the schema is this program's."""
-    require_known(found, database)
+    require_known(found, database, revisions=revisions)
     if found is None:
         raise SchemaMismatch(f"{database} has no tables yet; run `replicate db upgrade`")
-    if found != HEAD:
+    if found != revisions[-1]:
         raise SchemaMismatch(
-            f"{database} has the older schema {found}, this version needs {HEAD}; "
+            f"{database} has the older schema {found}, this version needs {revisions[-1]}; "
             "run `replicate db upgrade`"
         )
 

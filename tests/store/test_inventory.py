@@ -1,0 +1,127 @@
+"""The inventory: memory and ledger agree, whatever happens in between."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pytest
+
+from replicator.errors import StoreError
+from replicator.oci.descriptor import Descriptor
+from replicator.oci.digest import Digest
+from replicator.oci.reference import RepositoryName
+from replicator.store.database import Database
+from replicator.store.inventory import LedgerInventory
+from replicator.store.ledger import Ledger
+from tests.store.values import ALPINE, DEBIAN, NOON, blob
+
+LAYER = blob(b"layer")
+
+
+def open_inventory(database: Database) -> LedgerInventory:
+    return LedgerInventory(Ledger(database), lambda: NOON)
+
+
+async def holders_of(inventory: LedgerInventory, of: Descriptor) -> Collection[str]:
+    return (await inventory.holders(ALPINE.registry, [of.digest]))[of.digest]
+
+
+async def test_what_was_noted_is_known_at_once_and_to_the_next_process(
+    database: Database,
+) -> None:
+    inventory = open_inventory(database)
+    inventory.note(ALPINE, LAYER)
+
+    assert await holders_of(inventory, LAYER) == {ALPINE.path}
+    await inventory.flush()
+    assert await holders_of(open_inventory(database), LAYER) == {ALPINE.path}
+
+
+async def test_what_the_ledger_knows_is_joined_by_what_is_noted(database: Database) -> None:
+    await Ledger(database).record((), [(ALPINE, LAYER)], at=NOON)
+    inventory = open_inventory(database)
+
+    inventory.note(DEBIAN, LAYER)
+
+    assert await holders_of(inventory, LAYER) == {ALPINE.path, DEBIAN.path}
+
+
+async def test_what_was_forgotten_is_gone_at_once_and_for_the_next_process(
+    database: Database,
+) -> None:
+    await Ledger(database).record((), [(ALPINE, LAYER)], at=NOON)
+    inventory = open_inventory(database)
+
+    inventory.forget(ALPINE, LAYER.digest)
+
+    assert await holders_of(inventory, LAYER) == set()
+    await inventory.flush()
+    assert await holders_of(open_inventory(database), LAYER) == set()
+
+
+async def test_a_blob_that_is_forgotten_and_sent_again_is_there(database: Database) -> None:
+    inventory = open_inventory(database)
+    inventory.note(ALPINE, LAYER)
+    await inventory.flush()
+    inventory.forget(ALPINE, LAYER.digest)
+    inventory.note(ALPINE, LAYER)
+
+    assert await holders_of(inventory, LAYER) == {ALPINE.path}
+    await inventory.flush()
+    assert await holders_of(open_inventory(database), LAYER) == {ALPINE.path}
+
+
+async def test_many_notes_are_written_when_the_next_question_is_asked(
+    database: Database,
+) -> None:
+    inventory = open_inventory(database)
+    blobs = [blob(b"%d" % number) for number in range(500)]
+    for each in blobs:
+        inventory.note(ALPINE, each)
+
+    await inventory.holders(ALPINE.registry, [])
+
+    found = await Ledger(database).holders(ALPINE.registry, [each.digest for each in blobs])
+    assert set(found.values()) == {frozenset({ALPINE.path})}
+
+
+async def test_each_digest_is_looked_up_once(database: Database) -> None:
+    asked: list[Digest] = []
+
+    class CountingLedger(Ledger):
+        async def holders(
+            self, registry: str, digests: Collection[Digest]
+        ) -> dict[Digest, frozenset[str]]:
+            asked.extend(digests)
+            return await super().holders(registry, digests)
+
+    inventory = LedgerInventory(CountingLedger(database), lambda: NOON)
+    other = blob(b"other")
+    await inventory.holders(ALPINE.registry, [LAYER.digest])
+    await inventory.holders(ALPINE.registry, [LAYER.digest, other.digest])
+    await inventory.holders(ALPINE.registry, [other.digest])
+
+    assert asked == [LAYER.digest, other.digest]
+
+
+async def test_what_could_not_be_written_is_written_the_next_time(database: Database) -> None:
+    class FailingLedger(Ledger):
+        works = False
+
+        async def forget_blobs(self, blobs: Collection[tuple[RepositoryName, Digest]]) -> None:
+            if not self.works:
+                raise StoreError("the database is away")
+            await super().forget_blobs(blobs)
+
+    ledger = FailingLedger(database)
+    await ledger.record((), [(DEBIAN, LAYER)], at=NOON)
+    inventory = LedgerInventory(ledger, lambda: NOON)
+    inventory.note(ALPINE, LAYER)
+    inventory.forget(DEBIAN, LAYER.digest)
+    with pytest.raises(StoreError):
+        await inventory.flush()
+
+    ledger.works = True
+    await inventory.flush()
+
+    assert await holders_of(open_inventory(database), LAYER) == {ALPINE.path}

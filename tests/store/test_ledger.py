@@ -1,0 +1,150 @@
+"""The ledger: what is remembered is what was recorded, and never goes back."""
+
+from __future__ import annotations
+
+from datetime import timedelta, timezone
+from itertools import permutations
+
+import pytest
+
+from replicator.errors import StoreError
+from replicator.oci.digest import Digest
+from replicator.oci.reference import RepositoryName, Tag
+from replicator.store.database import Database
+from replicator.store.ledger import Ledger
+from tests.store.values import ALPINE, DEBIAN, HOUR, NOON, blob, published
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    return Ledger(database)
+
+
+async def test_what_was_recorded_is_read_back(ledger: Ledger) -> None:
+    whole = published("3.20", referrers_at=NOON + HOUR)
+    pruned = published("3.19", source_digest=Digest.of(b"an index with more platforms"))
+
+    await ledger.record([whole, pruned], (), at=NOON)
+
+    assert await ledger.published(ALPINE) == {Tag("3.20"): whole, Tag("3.19"): pruned}
+
+
+async def test_a_repository_without_rows_has_no_tags(ledger: Ledger) -> None:
+    assert await ledger.published(ALPINE) == {}
+
+
+async def test_many_repositories_of_several_registries_are_read_at_once(ledger: Ledger) -> None:
+    names = [RepositoryName(host, f"r{n}") for host in ("a.io", "b.io") for n in range(600)]
+    rows = [published("1", destination=name) for name in names[::2]]
+    await ledger.record(rows, (), at=NOON)
+
+    found = await ledger.published_in([*names, ALPINE])
+
+    assert found == {
+        **{name: {} for name in [*names, ALPINE]},
+        **{row.destination: {row.tag: row} for row in rows},
+    }
+
+
+@pytest.mark.parametrize("order", list(permutations([1, 2, 3])))
+async def test_in_whatever_order_observations_arrive_the_newest_stays(
+    ledger: Ledger, order: tuple[int, ...]
+) -> None:
+    by_sequence = {n: published(content=b"%d" % n, sequence=n) for n in order}
+
+    for sequence in order:
+        await ledger.record([by_sequence[sequence]], (), at=NOON)
+
+    assert await ledger.published(ALPINE) == {Tag("3.20"): by_sequence[3]}
+
+
+async def test_a_run_may_correct_what_it_recorded_itself(ledger: Ledger) -> None:
+    await ledger.record([published(content=b"first", sequence=7)], (), at=NOON)
+    second = published(content=b"second", sequence=7)
+
+    await ledger.record([second], (), at=NOON)
+
+    assert await ledger.published(ALPINE) == {second.tag: second}
+
+
+async def test_confirming_moves_only_the_named_tags_and_only_forward(ledger: Ledger) -> None:
+    old, new, other = published("old"), published("new", confirmed_at=NOON + 2 * HOUR), published()
+    await ledger.record([old, new, other], (), at=NOON)
+
+    await ledger.confirm(ALPINE, [old.tag, new.tag], NOON + HOUR)
+
+    found = await ledger.published(ALPINE)
+    assert [found[row.tag].confirmed_at for row in (old, new, other)] == [
+        NOON + HOUR,
+        NOON + 2 * HOUR,
+        NOON,
+    ]
+
+
+async def test_removed_tags_are_forgotten_and_others_stay(ledger: Ledger) -> None:
+    gone, kept = published("gone"), published("kept")
+    elsewhere = published("gone", destination=DEBIAN)
+    await ledger.record([gone, kept, elsewhere], (), at=NOON)
+
+    await ledger.remove_published(ALPINE, [gone.tag])
+
+    assert await ledger.published_in([ALPINE, DEBIAN]) == {
+        ALPINE: {kept.tag: kept},
+        DEBIAN: {gone.tag: elsewhere},
+    }
+
+
+async def test_holders_are_all_repositories_of_that_registry_alone(ledger: Ledger) -> None:
+    shared, lonely, unknown = blob(b"shared"), blob(b"lonely"), blob(b"unknown")
+    elsewhere = RepositoryName("other.example.com", "hub/alpine")
+    places = [(ALPINE, shared), (DEBIAN, shared), (ALPINE, lonely), (elsewhere, unknown)]
+    await ledger.record((), places, at=NOON)
+
+    digests = [shared.digest, lonely.digest, unknown.digest]
+    found = await ledger.holders(ALPINE.registry, digests)
+
+    assert found == {
+        shared.digest: {ALPINE.path, DEBIAN.path},
+        lonely.digest: {ALPINE.path},
+        unknown.digest: set(),
+    }
+
+
+async def test_a_list_of_thousands_of_digests_is_answered_whole(ledger: Ledger) -> None:
+    blobs = [blob(b"%d" % number) for number in range(2500)]
+    await ledger.record((), [(ALPINE, each) for each in blobs], at=NOON)
+
+    found = await ledger.holders(ALPINE.registry, [each.digest for each in blobs])
+
+    assert set(found.values()) == {frozenset({ALPINE.path})}
+    assert len(found) == 2500
+
+
+async def test_a_forgotten_blob_has_one_holder_less(ledger: Ledger) -> None:
+    shared = blob(b"shared")
+    await ledger.record((), [(ALPINE, shared), (DEBIAN, shared)], at=NOON)
+
+    await ledger.forget_blobs([(ALPINE, shared.digest)])
+
+    found = await ledger.holders(ALPINE.registry, [shared.digest])
+    assert found == {shared.digest: {DEBIAN.path}}
+
+
+async def test_a_time_of_any_zone_comes_back_in_utc(ledger: Ledger) -> None:
+    shanghai = timezone(timedelta(hours=8))
+    row = published(published_at=NOON.astimezone(shanghai))
+
+    await ledger.record([row], (), at=NOON)
+
+    (found,) = (await ledger.published(ALPINE)).values()
+    assert found.published_at == NOON
+    assert found.published_at.utcoffset() == timedelta(0)
+
+
+async def test_a_time_without_a_zone_is_refused_and_nothing_is_written(ledger: Ledger) -> None:
+    rows = [published("1"), published("2", published_at=NOON.replace(tzinfo=None))]
+
+    with pytest.raises(StoreError, match="has no zone"):
+        await ledger.record(rows, (), at=NOON)
+
+    assert await ledger.published(ALPINE) == {}
