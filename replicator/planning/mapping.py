@@ -58,7 +58,7 @@ class Template:
 
     def repository(self, source: RepositoryName, captures: Mapping[str, str]) -> RepositoryName:
         """Return the repository that *source* goes to. Raises InvalidReference."""
-        path = _fill(self.path, {**captures, **_names_of(source)})
+        path = _fill(self.path, {**captures, **names_of(source)})
         if self.registry == DOCKER_HUB and "/" not in path:
             path = f"library/{path}"
         return RepositoryName(self.registry, path)
@@ -67,11 +67,17 @@ class Template:
         """Return the tag that *tag* of *source* goes to. Raises InvalidReference."""
         if self.keeps_tags:
             return tag
-        return Tag(_fill(self.tag, {**captures, **_names_of(source), "tag": tag}))
+        return Tag(_fill(self.tag, {**captures, **names_of(source), "tag": tag}))
 
+    @property
     def placeholders(self) -> frozenset[str]:
-        """Return the names used in the path."""
+        """The names used in the path."""
         return frozenset(_PLACEHOLDER.findall(self.path))
+
+    @property
+    def tag_placeholders(self) -> frozenset[str]:
+        """The names used in the tag."""
+        return frozenset(_PLACEHOLDER.findall(self.tag))
 
     def _check_sample(self, where: str) -> None:
         """Fill in something harmless, so that what can never be a reference is refused now."""
@@ -83,7 +89,8 @@ class Template:
             raise ConfigError(f'{where}: "{self.text}": {error}') from None
 
 
-def _names_of(source: RepositoryName) -> dict[str, str]:
+def names_of(source: RepositoryName) -> dict[str, str]:
+    """Return what the placeholders of every template stand for."""
     registry = _NOT_IN_PATHS.sub("-", source.registry.lower()).strip("-")
     return {"registry": registry, "repository": source.path.strip("/"), "name": source.name}
 
@@ -103,10 +110,12 @@ def _split_registry(text: str, where: str) -> tuple[str, str]:
     if "@" in text:
         raise ConfigError(f'{where}: "{text}" names a digest; a destination is a repository')
     host, slash, rest = text.partition("/")
+    if "{" in host:
+        raise ConfigError(
+            f'{where}: "{text}" begins with a placeholder; write the host of a registry first'
+        )
     if not slash or not ("." in host or ":" in host or host == "localhost"):
         host, rest = DOCKER_HUB, text
-    if "{" in host:
-        raise ConfigError(f'{where}: "{text}": the registry\'s host cannot be a placeholder')
     return canonical_registry(host), rest
 
 
@@ -137,7 +146,7 @@ def _check_placeholders(
 
 
 def _suggestion(name: str, known: frozenset[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(known), n=1)
+    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
     if near:
         return f"; did you mean {{{near[0]}}}?"
     return f"; known are {', '.join(f'{{{each}}}' for each in sorted(known))}"

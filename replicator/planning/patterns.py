@@ -40,11 +40,13 @@ class Glob:
 
     ``*`` matches any text within one part of a path and ``**`` across parts, ``?`` is one
     character, ``[a-c]`` and ``[!a-c]`` are sets, and ``{word}`` is a named ``*`` that is not
-    empty. In tags, which have no parts, ``*`` and ``**`` are the same.
+    empty. In tags, which have no parts, ``*`` and ``**`` are the same. ``literal`` is the one
+    name that the glob matches, None when it has wildcards.
     """
 
     text: str
     steps: tuple[Step, ...]
+    literal: str | None = None
     captures: tuple[str, ...] = ()
     _regex: Any = field(default=None, repr=False, compare=False)
 
@@ -58,15 +60,10 @@ class Glob:
         """Read a glob on repository paths. Raises ConfigError that names *where* it stands."""
         return _parse(text, REPOSITORY_CHARACTERS, "repository", where)
 
-    @property
-    def literal(self) -> str | None:
-        """The one name that the glob matches; None when it has wildcards."""
-        return self.text if self._regex is None else None
-
     def match(self, name: str) -> dict[str, str] | None:
         """Return the captures when *name* matches as a whole, else None."""
-        if self._regex is None:
-            return {} if name == self.text else None
+        if self.literal is not None:
+            return {} if name == self.literal else None
         found = self._regex.fullmatch(name)
         return None if found is None else found.groupdict()
 
@@ -117,9 +114,10 @@ def _parse(text: str, alphabet: frozenset[str], kind: str, where: str) -> Glob:
         captures += [step.capture for step in part.steps if step.capture and not step.many]
         position += part.length
     _check_captures(captures, text, where)
-    wild = any(step.many or len(step.characters) > 1 for step in steps)
-    compiled = re2.compile("".join(regex), _options()) if wild else None
-    return Glob(text, tuple(steps), tuple(captures), compiled)
+    if any(step.many or len(step.characters) > 1 for step in steps):
+        compiled = re2.compile("".join(regex), _options())
+        return Glob(text, tuple(steps), None, tuple(captures), compiled)
+    return Glob(text, tuple(steps), "".join(min(step.characters) for step in steps))
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,15 +64,18 @@ class Selector:
         """Compile the patterns. Raises ConfigError that names the field, below *where*."""
         self.selection = selection
         self.include = _globs(selection.include, f"{where}.include")
-        self.exclude = _globs(selection.exclude, f"{where}.exclude")
         self.regex = _regexes(selection.regex, f"{where}.regex")
-        self.exclude_regex = _regexes(selection.exclude_regex, f"{where}.exclude_regex")
         self.range = (
             Range.parse(selection.semver, where=f"{where}.semver") if selection.semver else None
         )
         self._included = _AnyOf(self.include)
         self._matched = _AnyOf(self.regex)
-        self._excluded = _AnyOf((*self.exclude, *self.exclude_regex))
+        self._excluded = _AnyOf(
+            (
+                *_globs(selection.exclude, f"{where}.exclude"),
+                *_regexes(selection.exclude_regex, f"{where}.exclude_regex"),
+            )
+        )
 
     @property
     def literal_tags(self) -> tuple[Tag, ...] | None:
@@ -105,6 +108,10 @@ class Selector:
             if patterns
         ]
         return frozenset().union(*groups)
+
+    def excludes(self, tag: Tag) -> bool:
+        """Say whether *tag* is out by its name, whatever else is true of it."""
+        return self._excluded.match(tag) is not None
 
     def select(self, tags: Iterable[SourceTag], *, now: datetime) -> list[Verdict]:
         """Judge all *tags* of a repository, in their order."""

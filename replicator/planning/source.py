@@ -66,7 +66,7 @@ class Source:
             )
         repository = _one_repository(text, where)
         # A folder on disk is no repository path, and nothing is ever matched against it.
-        glob = Glob(repository.path, ())
+        glob = Glob(repository.path, (), literal=repository.path)
         return cls(repository.registry, repository.path, glob, repository=repository)
 
     @property

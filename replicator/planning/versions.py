@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Self, TypeAlias
 
-
 # A key of text in which rc10 comes after rc9: numbers and words, in turn.
 _Natural: TypeAlias = tuple[tuple[int, int, str], ...]
 VersionKey: TypeAlias = tuple[bool, tuple[int, ...], bool, _Natural, _Natural]
