@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -62,7 +61,7 @@ def basic_login(authorization: str) -> tuple[str, str] | None:
         return None
     try:
         login = base64.b64decode(encoded.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return None
     username, separator, password = login.partition(":")
     return (username, password) if separator else None

@@ -21,6 +21,8 @@ from replicator.embedded.record import Recorder, RequestLog
 from replicator.embedded.storage import Storage
 from replicator.errors import ConfigError
 
+# Nobody but this machine: the registry is for trying things out.
+_ADDRESS: Final = "127.0.0.1"
 # In seconds; clients keep connections for about this long, and a server that closes them first
 # makes their next request fail now and then.
 _KEEP_ALIVE: Final = 75
@@ -40,7 +42,7 @@ class EmbeddedRegistry:
 
     ``host`` is its name in references, known once it runs; ``requests`` is what it was asked.
     With *port* 0 the system chooses a free one. *wrap* puts middleware around the application,
-    inside the log. Raises ConfigError on entry when the address cannot be used.
+    inside the log. Raises ConfigError on entry when the port cannot be used.
     """
 
     def __init__(
@@ -48,14 +50,12 @@ class EmbeddedRegistry:
         storage: Storage | None = None,
         *,
         auth: Auth | None = None,
-        address: str = "127.0.0.1",
         port: int = 0,
         tls: ServerTls | None = None,
         wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     ) -> None:
         self.storage: Storage = MemoryStorage() if storage is None else storage
         self.requests = RequestLog()
-        self._address = address
         self._port = port
         self._tls = tls
         self._app = Recorder(wrap(create_app(self.storage, auth)), self.requests)
@@ -63,14 +63,14 @@ class EmbeddedRegistry:
     @property
     def host(self) -> str:
         """The registry's name in references, such as ``127.0.0.1:5000``."""
-        return f"{self._address}:{self._port}"
+        return f"{_ADDRESS}:{self._port}"
 
     @property
     def url(self) -> str:
         return f"{'https' if self._tls else 'http'}://{self.host}"
 
     async def __aenter__(self) -> Self:
-        listener = _listen(self._address, self._port)
+        listener = _listen(self._port)
         self._port = listener.getsockname()[1]
         self._server = uvicorn.Server(self._config())
         self._server.lifespan = self._server.config.lifespan_class(self._server.config)
@@ -127,9 +127,8 @@ async def _keep_date(server: uvicorn.Server) -> None:
         await asyncio.sleep(1)
 
 
-def _listen(address: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+def _listen(port: int) -> socket.socket:
     try:
-        return socket.create_server((address, port), family=family)
+        return socket.create_server((_ADDRESS, port))
     except OSError as error:
-        raise ConfigError(f"cannot listen on {address}:{port}: {error.strerror}") from error
+        raise ConfigError(f"cannot listen on {_ADDRESS}:{port}: {error.strerror}") from error

@@ -10,7 +10,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pytest
 
@@ -20,6 +20,7 @@ from replicator.oci import media_types
 from replicator.oci.descriptor import EMPTY_CONTENT, Descriptor
 from replicator.oci.digest import Digest
 from replicator.oci.platform import Platform
+from tests.support.content import LayerPieces
 
 AMD64 = Platform("linux", "amd64")
 ARM64 = Platform("linux", "arm64")
@@ -90,6 +91,23 @@ def store_manifest(
     return Descriptor(media_type, digest, len(content))
 
 
+class Layer(NamedTuple):
+    """A layer that is stored, and the digest of what it is without its compression."""
+
+    blob: Descriptor
+    diff_id: str
+
+
+def store_layer(
+    storage: Storage, repository: str, seed: str, size: int = 1000, *, docker: bool = False
+) -> Layer:
+    """Store a gzipped tar archive with one file of *size* bytes that do not compress."""
+    pieces = LayerPieces(seed, size)
+    content = b"".join(pieces)
+    media_type = _DOCKER_LAYER if docker else _OCI_LAYER
+    return Layer(store_blob(storage, repository, content, media_type), pieces.diff_id)
+
+
 def store_image(
     storage: Storage,
     repository: str,
@@ -101,14 +119,9 @@ def store_image(
     platform: Platform = AMD64,
     docker: bool = False,
 ) -> Descriptor:
-    """Store an image; its layers hold *size* bytes each and are the same for the same *seed*."""
+    """Store an image; layers of the same *seed* and *size* are the same."""
     stored = [
-        store_blob(
-            storage,
-            repository,
-            random_bytes(f"{seed}-{number}", size),
-            _DOCKER_LAYER if docker else _OCI_LAYER,
-        )
+        store_layer(storage, repository, f"{seed}-{number}", size, docker=docker)
         for number in range(layers)
     ]
     return store_image_of(storage, repository, tag, stored, platform=platform, docker=docker)
@@ -118,7 +131,7 @@ def store_image_of(
     storage: Storage,
     repository: str,
     tag: str | None,
-    layers: Sequence[Descriptor],
+    layers: Sequence[Layer],
     *,
     platform: Platform = AMD64,
     label: str = "",
@@ -129,14 +142,13 @@ def store_image_of(
         **_platform_json(platform),
         "created": "2026-01-01T00:00:00Z",
         "config": {"Labels": {"label": label}},
-        "rootfs": {"type": "layers", "diff_ids": [str(layer.digest) for layer in layers]},
+        "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
     }
     config_type = _DOCKER_CONFIG if docker else _OCI_CONFIG
     stored = store_blob(storage, repository, json.dumps(config).encode(), config_type)
     media_type = media_types.DOCKER_MANIFEST if docker else media_types.OCI_MANIFEST
-    image = store_manifest(
-        storage, repository, manifest_json(stored, layers, media_type), media_type, tag=tag
-    )
+    body = manifest_json(stored, [layer.blob for layer in layers], media_type)
+    image = store_manifest(storage, repository, body, media_type, tag=tag)
     return Descriptor(image.media_type, image.digest, image.size, platform=platform)
 
 
@@ -150,22 +162,15 @@ def store_index(
     docker: bool = False,
 ) -> Descriptor:
     """Store an index with an image for each of *platforms*; all share their first layer."""
-    layer_type = _DOCKER_LAYER if docker else _OCI_LAYER
 
-    def layer(name: str) -> Descriptor:
-        return store_blob(storage, repository, random_bytes(f"{seed}-{name}", 1000), layer_type)
+    def store_child(platform: Platform) -> Descriptor:
+        layers = [
+            store_layer(storage, repository, f"{seed}-{name}", docker=docker)
+            for name in ("base", platform)
+        ]
+        return store_image_of(storage, repository, None, layers, platform=platform, docker=docker)
 
-    children = [
-        store_image_of(
-            storage,
-            repository,
-            None,
-            [layer("base"), layer(str(platform))],
-            platform=platform,
-            docker=docker,
-        )
-        for platform in platforms
-    ]
+    children = list(map(store_child, platforms))
     return store_index_of(storage, repository, tag, children, docker=docker)
 
 
@@ -212,12 +217,14 @@ def store_cosign_signature(
     storage: Storage, repository: str, subject: Descriptor, *, suffix: str = "sig"
 ) -> Descriptor:
     """Store what cosign does: an image under a tag made of its subject's digest."""
-    claim = random_bytes(f"{subject.digest}-{suffix}", 100)
-    layer = store_blob(
-        storage, repository, claim, "application/vnd.dev.cosign.simplesigning.v1+json"
+    claim = store_blob(
+        storage,
+        repository,
+        random_bytes(f"{subject.digest}-{suffix}", 100),
+        "application/vnd.dev.cosign.simplesigning.v1+json",
     )
     tag = f"{subject.digest.algorithm}-{subject.digest.hex}.{suffix}"
-    return store_image_of(storage, repository, tag, [layer], label=suffix)
+    return store_image_of(storage, repository, tag, [Layer(claim, str(claim.digest))])
 
 
 def manifest_json(

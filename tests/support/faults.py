@@ -40,7 +40,8 @@ class Rule:
         if self._method not in ("", scope["method"]) or not self._target.search(target_of(scope)):
             return False
         self._seen += 1
-        if self._nth and self._seen != self._nth or self._times and self._seen > self._times:
+        too_late = 0 < self._times < self._seen
+        if too_late or self._nth not in (0, self._seen):
             return False
         self.hits += 1
         return True
@@ -83,7 +84,8 @@ def answer(status: int, body: bytes = b"", *, headers: Mapping[str, str] | None 
     """Give this answer, before the request's body has been read."""
 
     async def act(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        await _send_whole(send, status, {"Content-Length": str(len(body))} | (headers or {}), body)
+        length = {"Content-Length": str(len(body))}
+        await _send_whole(send, status, {**length, **(headers or {})}, body)
 
     return act
 
@@ -144,6 +146,26 @@ def ignore_range() -> Action:
     async def act(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [header for header in scope["headers"] if header[0] != b"range"]
         await app({**scope, "headers": headers}, receive, send)
+
+    return act
+
+
+def hang_up_while_receiving(after: int) -> Action:
+    """Let the application have *after* bytes of the request's body, and close the connection."""
+
+    async def act(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        left = after
+
+        async def receive_some() -> Message:
+            nonlocal left
+            if left == 0:
+                await _abort(receive)
+            message = await receive()
+            piece = message.get("body", b"")[:left]
+            left -= len(piece)
+            return {**message, "body": piece, "more_body": True} if piece else message
+
+        await app(scope, receive_some, send)
 
     return act
 
