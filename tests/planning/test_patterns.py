@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -149,7 +150,5 @@ def test_stars_and_question_marks_mean_what_they_mean_in_a_shell(glob, name):
 @given(st.text(max_size=30))
 def test_no_text_breaks_the_parsers(text):
     for parse in (Glob.of_tags, Glob.of_repositories, Regex.of_tags):
-        try:
+        with suppress(ConfigError):
             parse(text, where="here").match("v1.2")
-        except ConfigError:
-            pass
