@@ -24,6 +24,7 @@ ReplicatorError
 │       ├── MediaTypeRejected      the registry does not store this kind of manifest
 │       └── TooLarge               413: the registry, or a proxy in front of it, has a limit
 ├── TransferFailed                 one image could not be copied
+│   └── ReferrerFailed             what refers to it could not, so its tag was not written
 └── StoreError                     the database cannot be used
     ├── SchemaMismatch             the database is older or newer than this program
     ├── RuleNotFound
@@ -238,6 +239,12 @@ class TransferFailed(ReplicatorError):
         super().__init__(message)
         self.side = side
         self.attempts = attempts
+
+
+class ReferrerFailed(TransferFailed):
+    """A referrer or signature could not be copied, so the tag of its image was not written."""
+
+    kind = "referrer_failed"
 
 
 class StoreError(ReplicatorError):

@@ -48,6 +48,16 @@ class Verifier:
         self._hash = state.copy()
         return self.offset
 
+    def fork(self, offset: int) -> Verifier:
+        """Return another verifier for the same blob, at the nearest place at or before *offset*.
+
+        The two go on independently: one stream that fed several receivers becomes two.
+        """
+        other = Verifier(self.blob)
+        other._checkpoints = self._checkpoints.copy()
+        other.rewind(offset)
+        return other
+
     @property
     def complete(self) -> bool:
         """Whether as many bytes have passed as the blob has."""

@@ -34,6 +34,12 @@ class Order:
     referrers: bool = True
     foreign_layers: bool = False
 
+    @property
+    def source_text(self) -> str:
+        """What is copied, as people write it."""
+        separator = "@" if isinstance(self.reference, Digest) else ":"
+        return f"{self.source.name}{separator}{self.reference}"
+
 
 @dataclass(slots=True)
 class Tally:

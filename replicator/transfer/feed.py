@@ -1,0 +1,83 @@
+"""Feed: the bytes of one blob on their way to one destination."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from replicator.oci.descriptor import Descriptor
+from replicator.oci.verify import Verifier
+from replicator.registry.protocols import Piece
+from replicator.transfer.fanout import Fanouts
+from replicator.transfer.reading import read_from
+from replicator.transfer.route import Route
+from replicator.transfer.sides import reading_source
+from replicator.transfer.small_blobs import SMALL, SmallBlobs
+
+# In bytes; progress is announced no more often.
+_STEP = 256 * 1024
+
+
+class Feed:
+    """Yields a blob to one destination, and again from where an upload broke off.
+
+    ``offset`` is how much of it the destination has been given. *progressed* hears of bytes
+    taken, and of those lost as a negative number.
+    """
+
+    def __init__(
+        self,
+        blob: Descriptor,
+        route: Route,
+        *,
+        small_blobs: SmallBlobs,
+        fanouts: Fanouts,
+        progressed: Callable[[int], None],
+    ) -> None:
+        self.blob = blob
+        self.offset = 0
+        self._route = route
+        self._small_blobs = small_blobs
+        self._fanouts = fanouts
+        self._progressed = progressed
+        self._announced = 0
+        self._verifier: Verifier | None = None
+
+    async def pieces(self, offset: int) -> AsyncGenerator[Piece, None]:
+        """Yield the blob from *offset* on. What it raises carries the mark of the source."""
+        self.offset = offset
+        self._announce()
+        with reading_source():
+            async with aclosing(self._open(offset)) as pieces:
+                async for piece in pieces:
+                    yield piece
+                    self.offset += len(piece)
+                    if self.offset - self._announced >= _STEP:
+                        self._announce()
+        self._announce()
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the destination has been given all of it."""
+        return self.offset == self.blob.size
+
+    async def _open(self, offset: int) -> AsyncGenerator[Piece, None]:
+        if self.blob.size <= SMALL:
+            content = await self._small_blobs.read(self._route.source, self.blob)
+            if offset < len(content):
+                yield content[offset:]
+            return
+        if self._verifier is None:
+            fanout = self._fanouts.join(self.blob, self._route)
+            self._verifier = fanout.verifier
+            stream = fanout.pieces(self._route)
+        else:
+            stream = read_from(self._route.source, self._verifier.fork(offset), offset)
+        async with aclosing(stream) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    def _announce(self) -> None:
+        if self.offset != self._announced:
+            self._progressed(self.offset - self._announced)
+            self._announced = self.offset

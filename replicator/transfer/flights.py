@@ -1,0 +1,81 @@
+"""Flights: one at a time for each key, while the others wait for what becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Hashable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final, Generic, TypeVar
+
+from replicator.errors import ReplicatorError
+from replicator.oci.reference import RepositoryName
+
+K = TypeVar("K", bound=Hashable)
+
+# When so many have failed one after the other, those who still wait give up too.
+_ENOUGH_FAILURES: Final = 2
+
+
+class Flight:
+    """What is under way for one key, and who waits for it."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.users = 0
+        # What whoever has the turn reads from; None while nobody has it, or has not said.
+        self.source: RepositoryName | None = None
+        self._failures: list[tuple[RepositoryName | None, ReplicatorError]] = []
+
+    @contextmanager
+    def noting_failure(self) -> Iterator[None]:
+        """Let those who still wait know when what is done inside fails."""
+        try:
+            yield
+        except ReplicatorError as error:
+            self._failures.append((self.source, error))
+            raise
+
+    @property
+    def troubled(self) -> bool:
+        """Whether it has failed often enough that waiting for it is no use."""
+        return len(self._failures) >= _ENOUGH_FAILURES
+
+    def raise_if_hopeless(self) -> None:
+        """Raise the last error when others with the same source have failed often enough.
+
+        One who waited takes over from one who failed, which may have been bad luck. Without an
+        end to that, a hundred tags that share a blob would try a dead registry a hundred times,
+        each after the other.
+        """
+        errors = [error for source, error in self._failures if source == self.source]
+        if len(errors) >= _ENOUGH_FAILURES:
+            raise errors[-1]
+
+
+class Flights(Generic[K]):
+    """The flights of all keys; a key that nobody uses takes no room."""
+
+    def __init__(self) -> None:
+        self._flights: dict[K, Flight] = {}
+
+    @asynccontextmanager
+    async def take(self, key: K, source: RepositoryName | None = None) -> AsyncIterator[Flight]:
+        """Wait for one's turn at *key*, first come first served, and have it inside."""
+        flight = self._flights.setdefault(key, Flight())
+        flight.users += 1
+        try:
+            async with flight.lock:
+                flight.source = source
+                yield flight
+        finally:
+            flight.users -= 1
+            if not flight.users:
+                del self._flights[key]
+
+    def source_of(self, key: K) -> RepositoryName | None:
+        """Return the source of the flight that is under way, None if there is none."""
+        flight = self._flights.get(key)
+        return flight.source if flight else None
+
+    def is_taken(self, key: K) -> bool:
+        return key in self._flights

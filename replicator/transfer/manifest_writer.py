@@ -1,0 +1,69 @@
+"""ManifestWriter: manifests into one destination, and what to do when blobs are missing there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from replicator.errors import ContentMissing, Denied, NotFound
+from replicator.events import Listener, ManifestWritten
+from replicator.oci.descriptor import Descriptor
+from replicator.oci.digest import Digest
+from replicator.oci.manifest import Manifest
+from replicator.oci.reference import ManifestRef, Tag
+from replicator.registry.protocols import RepositoryWriter
+from replicator.transfer.cargo import Cargo
+from replicator.transfer.concurrency import together
+from replicator.transfer.original import Original
+
+
+class ManifestWriter:
+    """Writes what *original* consists of; *cargo* is how its blobs got there."""
+
+    def __init__(
+        self, writer: RepositoryWriter, *, original: Original, cargo: Cargo, listener: Listener
+    ) -> None:
+        self._writer = writer
+        self._original = original
+        self._cargo = cargo
+        self._listener = listener
+
+    async def has(self, ref: ManifestRef, digest: Digest) -> bool:
+        """Say whether *ref* names *digest* at the destination."""
+        try:
+            return (await self._writer.resolve(ref)).digest == digest
+        except (NotFound, Denied):
+            # Artifactory denies a HEAD of what does not exist; the PUT will show what is true.
+            return False
+
+    async def put(self, manifest: Manifest, tag: Tag | None = None) -> None:
+        """Write a manifest whose blobs and children are there.
+
+        When the registry says that they are not, they are sent again and it is asked once more.
+        """
+        try:
+            await self._writer.put_manifest(manifest, tag)
+        except ContentMissing as missing:
+            await self._heal(manifest, set(missing.digests))
+            await self._writer.put_manifest(manifest, tag)
+        self._listener(ManifestWritten(self._writer.name, manifest.digest, tag))
+
+    async def announce(self, manifests: Iterable[Manifest]) -> None:
+        """Make those of *manifests* that have a subject findable from it, once per subject."""
+        referrers: dict[Digest, list[Descriptor]] = {}
+        for manifest in manifests:
+            if manifest.subject is not None:
+                found = referrers.setdefault(manifest.subject.digest, [])
+                found.append(manifest.as_referrer())
+        await together(
+            self._writer.announce_referrers(subject, found) for subject, found in referrers.items()
+        )
+
+    async def _heal(self, manifest: Manifest, named: set[str]) -> None:
+        """Send again what the registry named of this manifest, or all of it if it named none."""
+        parts = (*manifest.manifests, *manifest.blobs)
+        lacking = [part for part in parts if str(part.digest) in named] or parts
+        children = [self._original.manifest(part.digest) for part in lacking]
+        await self._cargo.bring_again(
+            part for part, child in zip(lacking, children, strict=True) if child is None
+        )
+        await together(self.put(child) for child in children if child is not None)
