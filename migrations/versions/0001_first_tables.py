@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("definition", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_rule"),
-        sa.CheckConstraint("origin IN ('file', 'api')", name="ck_rule_origin"),
+        sa.CheckConstraint("origin IN ('file', 'api')", name=op.f("ck_rule_origin")),
     )
     op.create_table(
         "run",
@@ -52,12 +52,14 @@ def upgrade() -> None:
         sa.Column("requests", sa.JSON(), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_run"),
-        sa.UniqueConstraint("id", name="uq_run_id"),
         sa.CheckConstraint(
             "state IN ('running', 'succeeded', 'partial', 'failed', 'cancelled', 'empty')",
-            name="ck_run_state",
+            name=op.f("ck_run_state"),
         ),
-        sa.CheckConstraint("(finished_at IS NULL) = (state = 'running')", name="ck_run_finished"),
+        sa.CheckConstraint(
+            "(finished_at IS NULL) = (state = 'running')", name=op.f("ck_run_finished")
+        ),
+        sa.UniqueConstraint("id", name="uq_run_id"),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_run_rule_number", "run", ["rule", "number"])
@@ -91,19 +93,19 @@ def upgrade() -> None:
         _bytes("bytes_mounted"),
         _bytes("bytes_skipped"),
         sa.PrimaryKeyConstraint("run", "registry", "repository", "tag", name="pk_action"),
-        sa.ForeignKeyConstraint(
-            ["run"], ["run.number"], name="fk_action_run_run", ondelete="CASCADE"
-        ),
         sa.CheckConstraint(
             "decision IN ('copy', 'skip', 'conflict', 'blocked', 'prune')",
-            name="ck_action_decision",
+            name=op.f("ck_action_decision"),
         ),
         sa.CheckConstraint(
             "outcome IN ('pending', 'written', 'unchanged', 'failed')",
-            name="ck_action_outcome",
+            name=op.f("ck_action_outcome"),
         ),
         sa.CheckConstraint(
-            "(error_kind IS NOT NULL) = (outcome = 'failed')", name="ck_action_error"
+            "(error_kind IS NOT NULL) = (outcome = 'failed')", name=op.f("ck_action_error")
+        ),
+        sa.ForeignKeyConstraint(
+            ["run"], ["run.number"], name="fk_action_run_run", ondelete="CASCADE"
         ),
         sqlite_with_rowid=False,
     )

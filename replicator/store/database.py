@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.store import schema
 from replicator.store.engine import WRITING, create_engine, display, parse_url
-from replicator.store.failures import translated
+from replicator.store.failures import is_locked, translated
+
+# Of a second each, unless the URL says otherwise.
+_LOCK_ATTEMPTS: Final = 5
 
 
 class Database:
@@ -73,10 +77,9 @@ class Database:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction that writes; committed at the end unless an error passes."""
-        async with self._turn:
-            with translated(self._url):
-                async with self._writing_engine.begin() as connection:
-                    yield connection
+        async with self._turn, AsyncExitStack() as stack:
+            stack.enter_context(translated(self._url))
+            yield await self._begin_writing(stack)
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[AsyncConnection]:
@@ -97,6 +100,19 @@ class Database:
             return None
         async with self.reading() as connection:
             return await connection.run_sync(schema.revision)
+
+    async def _begin_writing(self, stack: AsyncExitStack) -> AsyncConnection:
+        """Begin a transaction, asking several times for SQLite's lock.
+
+        One long wait could not be cancelled: it blocks the driver's thread.
+        """
+        for _ in range(_LOCK_ATTEMPTS - 1):
+            try:
+                return await stack.enter_async_context(self._writing_engine.begin())
+            except OperationalError as error:
+                if not is_locked(error):
+                    raise
+        return await stack.enter_async_context(self._writing_engine.begin())
 
     def _is_missing(self) -> bool:
         """Say whether the file does not exist; to connect to it would make it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, event, make_url
@@ -10,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from replicator.errors import StoreError
 
-# Seconds to wait for SQLite's lock, unless the URL says ?timeout=…, and for a server's answer.
-_LOCK_SECONDS: Final = "5"
+# Seconds that one attempt at SQLite's lock lasts, unless the URL says ?timeout=…
+_LOCK_SECONDS: Final = "1"
+# Seconds that a server has to answer a connection.
 _CONNECT_SECONDS: Final = 10
 
 # An execution option of ours; see _begin.
@@ -67,9 +69,19 @@ def create_engine(url: URL) -> AsyncEngine:
             },
         )
     engine = create_async_engine(url)
+    event.listen(engine.sync_engine, "do_connect", _try)
     event.listen(engine.sync_engine, "connect", _set_up)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
+
+
+def _try(dialect: object, record: object, arguments: list[Any], options: object) -> None:
+    """Fail here, and not in the driver's thread, when the file cannot be opened.
+
+    That thread reports once more after the failure, by when the event loop may be gone, and
+    then prints a trace. (aiosqlite 0.22)
+    """
+    sqlite3.connect(arguments[0]).close()
 
 
 def _set_up(connection: Any, record: object) -> None:

@@ -26,6 +26,11 @@ def translated(url: URL) -> Iterator[None]:
         raise StoreError(f"{display(url)}: {_reason(url, error)}") from error
 
 
+def is_locked(error: SQLAlchemyError) -> bool:
+    """Say whether SQLite's lock was not to be had in time."""
+    return isinstance(error, DBAPIError) and str(error.orig) == "database is locked"
+
+
 def _reason(url: URL, error: SQLAlchemyError) -> str:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
     text = " ".join(str(cause).split())[:_LONGEST]
@@ -33,7 +38,7 @@ def _reason(url: URL, error: SQLAlchemyError) -> str:
         return text
     match text:
         case "database is locked":
-            return f"locked by another process for over {url.query['timeout']} s; try again later"
+            return "locked by another process for too long; try again later"
         case "file is not a database":
             return "the file is not an SQLite database; choose another file, or move it away"
         case "unable to open database file":

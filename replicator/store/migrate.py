@@ -22,6 +22,8 @@ MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
 
 # PostgreSQL's advisory locks share one space of numbers in a database; this is ours.
 _LOCK: Final = 7_267_110_301
+# In seconds; how long a migrator of a file waits for another one to finish.
+_PATIENCE: Final = 60
 
 
 async def upgrade(url: str) -> str:
@@ -83,6 +85,7 @@ async def _lock_file(connection: AsyncConnection) -> None:
     """
     driver: Any = (await connection.get_raw_connection()).driver_connection
     await driver.execute("PRAGMA foreign_keys = OFF")
+    await driver.execute(f"PRAGMA busy_timeout = {_PATIENCE * 1000}")
     await connection.begin()
 
 

@@ -169,7 +169,7 @@ async def test_a_locked_file_is_an_error_after_a_while(tmp_path: Path) -> None:
         holder.close()
 
     assert str(failure.value) == (
-        f"database {path}: locked by another process for over 0.05 s; try again later"
+        f"database {path}: locked by another process for too long; try again later"
     )
 
 
