@@ -13,7 +13,7 @@ _NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PARAMETER: Final = re.compile(
     rf'({_NAME})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"=][^\s,"]*))', re.DOTALL
 )
-_SCHEME: Final = re.compile(_NAME)
+_SCHEME: Final = re.compile(rf"{_NAME}+(?![ \t]*=)")  # "++" does not give anything back
 _TOKEN68: Final = re.compile(r"[ \t]+[A-Za-z0-9._~+/-]+=*(?=[ \t]*(?:,|$))")
 _SEPARATORS: Final = re.compile(r"[ \t,]*")
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)

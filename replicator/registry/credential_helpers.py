@@ -25,7 +25,7 @@ _PATIENCE: Final = 30.0
 _SUFFIX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _NOT_FOUND: Final = "credentials not found in native keychain"
 # The user name of an identity token.
-_BY_TOKEN: Final = "<token>"
+_IDENTITY_USER: Final = "<token>"
 
 
 class CredentialHelper:
@@ -54,7 +54,7 @@ class CredentialHelper:
         by_token = bool(credentials.identity_token)
         entry = {
             "ServerURL": server,
-            "Username": _BY_TOKEN if by_token else credentials.username,
+            "Username": _IDENTITY_USER if by_token else credentials.username,
             "Secret": credentials.identity_token if by_token else credentials.password,
         }
         code, output = await self._run("store", json.dumps(entry))
@@ -99,7 +99,7 @@ class CredentialHelper:
             username = secret = None
         if not isinstance(username, str) or not isinstance(secret, str) or not secret:
             raise ConfigError(f"{self._program} did not answer with a user name and a secret")
-        if username == _BY_TOKEN:
+        if username == _IDENTITY_USER:
             return Credentials("", identity_token=secret)
         return Credentials(username, password=secret)
 

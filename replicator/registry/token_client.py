@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 import httpx
@@ -27,19 +27,16 @@ from replicator.registry.answers import (
     problems,
     shown,
 )
+from replicator.registry.exchange import Send, exchange
 from replicator.registry.gate import Gate, Origin
 from replicator.registry.login import Login
 from replicator.registry.retry import Clock, asked_wait
 from replicator.registry.scopes import Scope
 from replicator.registry.settings import Credentials
 from replicator.registry.tokens import Token, TokenService, read_token, token_form, token_query
-from replicator.registry.wire import read_answer, translated
 
-Send: TypeAlias = Callable[[httpx.Request], Awaitable[httpx.Response]]
 _Flight: TypeAlias = tuple[TokenService, int, tuple[Scope, ...]]
 
-MAX_ANSWER: Final = 64 * 1024
-_SECONDS: Final = 10.0
 # A refused login is tried again once, and only if its secret was changed meanwhile.
 _LOGINS: Final = 2
 # Where Quay limits its token service, it takes three at a time for one login.
@@ -57,11 +54,7 @@ _KINDS: Final[Mapping[int, tuple[type[RegistryError], str]]] = {
 
 
 class TokenClient:
-    """Asks the token services of one registry.
-
-    *send* sends a request once, without following redirects, and without waiting for a slot that
-    is held by who waits for the token.
-    """
+    """Asks the token services of one registry."""
 
     def __init__(self, gate: Gate, login: Login, send: Send, *, clock: Clock) -> None:
         self._gate = gate
@@ -127,15 +120,16 @@ class TokenClient:
 
     async def _patiently(self, request: httpx.Request) -> Answer:
         """Send a request, and again when the service asks for it, a second later than it says."""
-        for attempt in range(_ATTEMPTS):
+        for number in range(_ATTEMPTS):
             # Others may have found out meanwhile that the login is refused.
             await self._login.credentials()
-            answer = await self._exchange(request)
+            attempt = self._attempt(request.url, "a token")
+            answer = await exchange(self._send, self._gate, request, attempt)
             if answer.status != 429:
                 return answer
             asked = asked_wait(answer.headers, self._clock.now())
-            wait = 2.0**attempt if asked is None else asked + 1
-            if wait > _LONGEST_WAIT or attempt == _ATTEMPTS - 1:
+            wait = 2.0**number if asked is None else asked + 1
+            if wait > _LONGEST_WAIT or number == _ATTEMPTS - 1:
                 break
             await self._clock.sleep(wait)
         raise RateLimited(
@@ -143,13 +137,6 @@ class TokenClient:
             retry_after=asked,
             registry=self._gate.registry,
         )
-
-    async def _exchange(self, request: httpx.Request) -> Answer:
-        """Send a request once and read its answer. Raises RegistryUnavailable, TlsNotTrusted."""
-        request.extensions["allow_address"] = self._gate.address_guard(request.url)
-        with translated(self._attempt(request.url, "a token")):
-            async with asyncio.timeout(_SECONDS):
-                return await read_answer(await self._send(request), MAX_ANSWER)
 
     def _token(self, service: TokenService, scopes: tuple[Scope, ...], answer: Answer) -> Token:
         """Read the token of an answer, or raise the error that names it.
@@ -161,7 +148,8 @@ class TokenClient:
         if answer.status != 200:
             raise _error(answer, attempt)
         try:
-            return read_token(json_object(answer, attempt), scopes, self._clock.monotonic())
+            found = json_object(answer, attempt)
+            return read_token(found, service, scopes, self._clock.monotonic())
         except ValueError as error:
             raise not_a_registry(answer, attempt, str(error)) from None
 

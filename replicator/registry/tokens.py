@@ -39,9 +39,10 @@ class TokenService:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A bearer token, the scopes it was asked for, and its age by our own clock, in seconds."""
+    """A bearer token, whom it was asked for what, and its age by our own clock, in seconds."""
 
     value: str = field(repr=False)
+    service: TokenService
     scopes: tuple[Scope, ...]
     received: float
     life: float
@@ -107,8 +108,10 @@ def basic_header(credentials: Credentials) -> str:
     return f"Basic {base64.b64encode(pair).decode('ascii')}"
 
 
-def read_token(answer: dict[str, Any], scopes: tuple[Scope, ...], now: float) -> Token:
-    """Read the answer of a token service. Raises ValueError, with nothing of the answer in it.
+def read_token(
+    answer: dict[str, Any], service: TokenService, scopes: tuple[Scope, ...], now: float
+) -> Token:
+    """Read the answer of *service*. Raises ValueError, with nothing of the answer in it.
 
     The token is opaque, and its ``issued_at`` is by somebody else's clock: the life counts from
     *now*.
@@ -116,7 +119,7 @@ def read_token(answer: dict[str, Any], scopes: tuple[Scope, ...], now: float) ->
     value = answer.get("token") or answer.get("access_token")
     if not isinstance(value, str) or not _ONE_WORD.fullmatch(value):
         raise ValueError("JSON that holds no token")
-    return Token(value, scopes, now, _life(answer.get("expires_in")))
+    return Token(value, service, scopes, now, _life(answer.get("expires_in")))
 
 
 def _service(service: TokenService) -> list[tuple[str, str]]:
