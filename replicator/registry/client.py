@@ -1,0 +1,190 @@
+"""Registry: one host; pings it, lists its catalogue, opens its repositories."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from functools import cache
+from typing import Final
+from weakref import WeakValueDictionary
+
+import httpx
+
+from replicator import errors
+from replicator.events import Listener, RequestKind, ignore
+from replicator.oci.reference import RepositoryName
+from replicator.registry.answers import not_a_registry
+from replicator.registry.auth import Authenticator
+from replicator.registry.calls import Call
+from replicator.registry.gate import Gate, Origin
+from replicator.registry.keychain import Keychain
+from replicator.registry.knowledge import Knowledge
+from replicator.registry.pagination import MAX_PAGE_SIZE, names
+from replicator.registry.plain_http import may_be_plain
+from replicator.registry.profile import Profile, profile_for
+from replicator.registry.repository import Repository
+from replicator.registry.retry import Clock
+from replicator.registry.scopes import Scope
+from replicator.registry.sending import USER_AGENT, Sender
+from replicator.registry.settings import RegistrySettings, Tls
+from replicator.registry.slots import Limits
+from replicator.registry.transport import Http1Transport, make_ssl_context
+from replicator.registry.wire import Wire
+
+# What a ping may say: 401 is a registry's answer to whoever has no credentials.
+_PING: Final = frozenset({200, 401})
+_CLOCK: Final = Clock()
+
+
+class Registry:
+    """Speaks to one registry, within its limits; closed when nobody needs it any more."""
+
+    def __init__(self, sender: Sender, authenticator: Authenticator) -> None:
+        self._sender = sender
+        self._authenticator = authenticator
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @property
+    def name(self) -> str:
+        """The host as references have it."""
+        return self._sender.registry
+
+    @property
+    def profile(self) -> Profile:
+        """The profile in use, which the registry's first challenge may have told."""
+        return self._sender.knowledge.profile
+
+    def repository(self, path: str) -> Repository:
+        """Open the repository at *path*. Raises InvalidReference."""
+        name = RepositoryName(self.name, path)
+        lock = self._locks.setdefault(path, asyncio.Lock())
+        return Repository(self._sender, name, lock=lock)
+
+    async def ping(self) -> None:
+        """Make sure that a registry answers, whether or not it lets us in. Raises NotARegistry."""
+        call = Call(RequestKind.PING, "GET", "", self.name, "GET /v2/", expected=_PING)
+        answer = await self._sender.send(call)
+        if answer.is_web_page and answer.status == 200:
+            raise not_a_registry(answer, self._sender.attempt(call), "a web page")
+
+    async def check_login(self) -> None:
+        """Make sure that the registry takes our credentials, or takes us without any.
+
+        Raises Unauthorized, NotARegistry, RegistryUnavailable.
+        """
+        await self._sender.settle_scheme()
+        await self._authenticator.check_login()
+
+    async def list_repositories(self) -> AsyncIterator[tuple[str, ...]]:
+        """List the paths of the repositories, page by page, as far as we may see them.
+
+        Raises Unauthorized, Denied or NotFound where there is no catalogue for us.
+        """
+        scope = Scope.parse(self.profile.catalogue_scope) if self.profile.catalogue_scope else None
+        call = Call(
+            RequestKind.CATALOG,
+            "GET",
+            "_catalog",
+            self.name,
+            "GET _catalog",
+            scopes=(scope,) if scope else (),
+            limit=MAX_PAGE_SIZE,
+        )
+        async for page in names(
+            self._sender, call, "repositories", self._path, page_size=self.profile.page_size
+        ):
+            yield page
+
+    def _path(self, text: str) -> str:
+        return RepositoryName(self.name, text).path
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._sender.wire.aclose()
+
+
+def open_registry(
+    settings: RegistrySettings,
+    *,
+    keychain: Keychain,
+    listener: Listener = ignore,
+    clock: Clock = _CLOCK,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Registry:
+    """Return the client for a registry; nothing is sent until it is used.
+
+    Without *transport*, the one that the settings ask for is made. Raises ConfigError if the
+    settings cannot be used.
+    """
+    profile = profile_for(settings.name, settings.kind)
+    gate = Gate(settings, profile.token_origins)
+    wire = Wire(
+        settings.name,
+        transport or _make_transport(settings, gate.origin),
+        listener=listener,
+        clock=clock,
+    )
+
+    async def send(request: httpx.Request) -> httpx.Response:
+        kind = RequestKind.PING if request.url.path == "/v2/" else RequestKind.TOKEN
+        request.headers["User-Agent"] = USER_AGENT
+        return await wire.transmit(kind, request)
+
+    authenticator = Authenticator(gate, keychain, send, clock=clock)
+    sender = Sender(
+        settings,
+        Knowledge(profile),
+        gate=gate,
+        authenticator=authenticator,
+        wire=wire,
+        limits=Limits(
+            max_concurrency=settings.max_concurrency,
+            max_blobs=settings.max_blobs,
+            requests_per_second=settings.requests_per_second,
+            bandwidth=settings.bandwidth,
+            clock=clock,
+        ),
+        listener=listener,
+        clock=clock,
+    )
+    return Registry(sender, authenticator)
+
+
+def _make_transport(settings: RegistrySettings, origin: Origin) -> httpx.AsyncBaseTransport:
+    """Return our own transport, or httpx's where there is a proxy, which ours knows nothing of."""
+    context = _ssl_context(settings, origin)
+    connections = settings.max_concurrency + 2 * settings.max_blobs
+    if settings.proxy:
+        return _proxy_transport(settings.proxy, context or _usual_ssl_context(), connections)
+    return Http1Transport(
+        ssl_context=context, max_connections=connections, timeouts=settings.timeouts
+    )
+
+
+def _ssl_context(settings: RegistrySettings, origin: Origin) -> ssl.SSLContext | None:
+    """Return the context for TLS; None where the transport makes it if it is needed at all."""
+    if settings.tls != Tls():
+        return make_ssl_context(settings.tls)
+    needed = origin.scheme == "https" and not may_be_plain(settings, origin)
+    return _usual_ssl_context() if needed else None
+
+
+@cache
+def _usual_ssl_context() -> ssl.SSLContext:
+    """Load the system's certificates once for all registries, as it takes a while."""
+    return make_ssl_context(Tls())
+
+
+def _proxy_transport(
+    proxy: str, context: ssl.SSLContext, connections: int
+) -> httpx.AsyncBaseTransport:
+    try:
+        return httpx.AsyncHTTPTransport(
+            verify=context,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=connections),
+            proxy=httpx.Proxy(proxy),
+        )
+    except (ValueError, httpx.InvalidURL, ImportError) as error:
+        raise errors.ConfigError(f"proxy {proxy!r} cannot be used: {error}") from None

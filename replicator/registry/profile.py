@@ -1,0 +1,129 @@
+"""Profile: what is known of a kind of registry, as data; one file a kind in ``profiles/``."""
+
+from __future__ import annotations
+
+import enum
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from replicator.errors import ConfigError
+
+GENERIC: Final = "generic"
+
+
+class Shape(enum.StrEnum):
+    """How the bytes of a blob are sent into an upload session.
+
+    PUT: all in the closing PUT. PATCH: all in one PATCH, then an empty PUT, as ``docker push``
+    does it. CHUNKS: several PATCHes, each with its Content-Range.
+    """
+
+    PUT = "put"
+    PATCH = "patch"
+    CHUNKS = "chunks"
+
+
+class Paging(enum.StrEnum):
+    """How the next page of a listing is found: by ``Link`` alone, or else by the last name."""
+
+    LINK = "link"
+    LAST = "last"
+
+
+class ReferrersBy(enum.StrEnum):
+    """Where referrers are listed: API, tag of the tag schema, or whichever is found to work."""
+
+    ANY = "any"
+    API = "api"
+    TAG = "tag"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is known of a kind of registry; the defaults are right for one nobody knows.
+
+    - *hosts*: patterns of the hosts that are of this kind; *challenge*: what the header
+      ``WWW-Authenticate`` of this kind alone has in it, wherever it is served.
+    - *token_origins*: where its token service is, if not at the registry itself.
+    - *page_size*, *paging*: how tags are listed.
+    - *catalogue_scope*: the scope a catalogue needs; empty where asking for it is refused.
+    - *trusts_head*: a HEAD that finds nothing means that there is nothing.
+    - *confirms_puts*: the digest in the answer to a manifest PUT can be believed.
+    - *self_mount*: a mount from the very repository tells whether the blob is there; None: find
+      out.
+    - *upload*: how blobs are sent; *takes_chunks*: whether several PATCHes make one blob, of
+      *chunk_size* bytes each.
+    - *resumes_uploads*: a broken session can say how much it holds; *offset_bias* is by how much
+      too high it says it.
+    - *referrers*: where they are listed; *subject_first*: a referrer needs its subject.
+    - *immutable*: answers to a tag PUT that mean "may not be moved", as ``status`` or
+      ``status CODE``.
+    """
+
+    kind: str
+    hosts: tuple[str, ...] = ()
+    challenge: str = ""
+    token_origins: tuple[str, ...] = ()
+    page_size: int = 1000
+    paging: Paging = Paging.LAST
+    catalogue_scope: str = "registry:catalog:*"
+    trusts_head: bool = False
+    confirms_puts: bool = True
+    self_mount: bool | None = None
+    upload: Shape = Shape.PUT
+    takes_chunks: bool = True
+    chunk_size: int = 16 * 1024 * 1024
+    resumes_uploads: bool = True
+    offset_bias: int = 0
+    referrers: ReferrersBy = ReferrersBy.ANY
+    subject_first: bool = False
+    immutable: tuple[str, ...] = ("409", "412", "400 TAG_INVALID")
+
+
+def profile_for(host: str, kind: str = "") -> Profile:
+    """Return the profile of *kind*, or of the kind that *host* looks like.
+
+    Raises ConfigError if there is no such kind.
+    """
+    profiles = all_profiles()
+    if kind:
+        if kind not in profiles:
+            known = ", ".join(sorted(profiles))
+            raise ConfigError(f"registry {host}: unknown kind {kind!r}; known are {known}")
+        return profiles[kind]
+    matches = (profile for profile in profiles.values() if _is_of(host, profile))
+    return next(matches, profiles[GENERIC])
+
+
+@cache
+def all_profiles() -> Mapping[str, Profile]:
+    """Read every profile, by kind."""
+    files = sorted((Path(__file__).parent / "profiles").glob("*.toml"))
+    return {file.stem: _from_toml(file.stem, tomllib.loads(file.read_text())) for file in files}
+
+
+def profile_by_challenge(challenge: str) -> Profile | None:
+    """Return the profile that a ``WWW-Authenticate`` header tells, None if it is none we know."""
+    profiles = all_profiles().values()
+    return next((each for each in profiles if each.challenge and each.challenge in challenge), None)
+
+
+def _is_of(host: str, profile: Profile) -> bool:
+    return any(fnmatchcase(host.lower(), pattern) for pattern in profile.hosts)
+
+
+def _from_toml(kind: str, values: dict[str, Any]) -> Profile:
+    return Profile(kind, **{key: _value(key, value) for key, value in values.items()})
+
+
+def _value(key: str, value: Any) -> Any:
+    """Give what TOML cannot say its type."""
+    types = {"paging": Paging, "upload": Shape, "referrers": ReferrersBy}
+    if isinstance(value, list):
+        return tuple(value)
+    return types[key](value) if key in types else value

@@ -1,0 +1,107 @@
+"""Repository: reads and writes one repository; satisfies RepositoryReader and RepositoryWriter."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from replicator.events import BlobOutcome
+from replicator.oci.descriptor import Descriptor
+from replicator.oci.digest import Digest
+from replicator.oci.manifest import Manifest
+from replicator.oci.reference import ManifestRef, RepositoryName, Tag
+from replicator.oci.verify import Verifier
+from replicator.registry.blobs import Blobs
+from replicator.registry.manifests import Manifests
+from replicator.registry.protocols import Piece, Upload
+from replicator.registry.referrers import Referrers
+from replicator.registry.sending import Sender
+from replicator.registry.tags import Tags
+from replicator.registry.uploads import Uploads
+
+
+class Repository:
+    """One repository of a registry; see the protocols for what its methods promise.
+
+    It remembers what it has seen, such as which tags stand for digests, so it is made anew for
+    each run.
+    """
+
+    def __init__(self, sender: Sender, name: RepositoryName, *, lock: asyncio.Lock) -> None:
+        self._name = name
+        self._sender = sender
+        self._manifests = Manifests(sender, name)
+        self._tags = Tags(sender, name)
+        self._blobs = Blobs(sender, name)
+        self._uploads = Uploads(sender, name, self._blobs)
+        self._referrers = Referrers(
+            sender, name, manifests=self._manifests, tags=self._tags, lock=lock
+        )
+
+    @property
+    def name(self) -> RepositoryName:
+        return self._name
+
+    def list_tags(self) -> AsyncIterator[tuple[Tag, ...]]:
+        return self._tags.list()
+
+    async def resolve(self, ref: ManifestRef) -> Descriptor:
+        return await self._manifests.resolve(ref)
+
+    async def get_manifest(self, ref: ManifestRef) -> Manifest:
+        return await self._manifests.get(ref)
+
+    def read_blob(
+        self, blob: Descriptor, *, verifier: Verifier | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[Piece]]:
+        return self._blobs.read(blob, verifier)
+
+    async def list_referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+        return await self._referrers.list(subject)
+
+    async def signature_tags(self, subject: Digest) -> tuple[Tag, ...]:
+        return await self._referrers.signature_tags(subject)
+
+    async def has_blob(self, blob: Descriptor) -> bool:
+        return await self._blobs.has(blob)
+
+    async def offer_blob(
+        self, blob: Descriptor, *, mount_from: str | None = None
+    ) -> BlobOutcome | Upload:
+        return await self._uploads.offer(blob, mount_from)
+
+    async def continue_upload(self, blob: Descriptor, location: str) -> Upload:
+        """Take up a session that was opened before, perhaps by another process.
+
+        Ask it for what it received. Raises OutboundRefused if *location* is not the registry's.
+        """
+        await self._sender.settle_scheme()
+        return self._uploads.session(blob, location)
+
+    async def put_manifest(self, manifest: Manifest, tag: Tag | None = None) -> None:
+        self._referrers.note_answer(manifest, await self._manifests.put(manifest, tag))
+        if tag is not None:
+            self._tags.note(tag)
+
+    @property
+    def wants_subject_first(self) -> bool:
+        return self._sender.knowledge.profile.subject_first
+
+    async def announce_referrers(self, subject: Digest, referrers: Sequence[Descriptor]) -> None:
+        await self._referrers.announce(subject, referrers)
+
+    async def delete_tag(self, tag: Tag) -> None:
+        """Delete *tag* and nothing else.
+
+        Raises NotFound, or Rejected where the registry deletes by digest alone. Whether the tag
+        may go is for the caller to prove.
+        """
+        await self._manifests.delete(tag)
+
+    async def delete_manifest(self, digest: Digest) -> None:
+        """Delete a manifest and, on most registries, every tag that names it.
+
+        Raises NotFound, Rejected. Whether it may go is for the caller to prove.
+        """
+        await self._manifests.delete(digest)

@@ -1,0 +1,179 @@
+"""How much goes on at once with one registry: requests, blob bodies, and their rates."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from replicator.registry.retry import Clock
+
+# Answers of 429 within this many seconds are one burst, which slows us down once.
+_BURST: Final = 2.0
+
+
+class Slots:
+    """Places that are taken and given back; how many there are may change meanwhile."""
+
+    def __init__(self, limit: int) -> None:
+        self.taken = 0
+        self._limit = limit
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def limit(self) -> int:
+        return self._limit
+
+    @limit.setter
+    def limit(self, limit: int) -> None:
+        self._limit = limit
+        self._grant()
+
+    async def take(self) -> None:
+        """Wait for a place, first come first served."""
+        if self.taken < self._limit and not self._waiting:
+            self.taken += 1
+            return
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self.give_back()
+            else:
+                self._waiting.remove(place)
+            raise
+
+    def give_back(self) -> None:
+        self.taken -= 1
+        self._grant()
+
+    def _grant(self) -> None:
+        while self._waiting and self.taken < self._limit:
+            place = self._waiting.popleft()
+            if not place.done():
+                self.taken += 1
+                place.set_result(None)
+
+
+class Rate:
+    """So many units a second, 0 for any number; at most *burst* seconds' worth pass at once."""
+
+    def __init__(self, per_second: float, *, burst: float, clock: Clock) -> None:
+        self._per_second = per_second
+        self._burst = burst
+        self._clock = clock
+        self._full_at = clock.monotonic()
+
+    async def take(self, units: float) -> None:
+        """Wait until *units* more may pass. Whoever comes later waits longer."""
+        if not self._per_second:
+            return
+        now = self._clock.monotonic()
+        self._full_at = max(self._full_at, now) + units / self._per_second
+        if (wait := self._full_at - now - self._burst) > 0:
+            await self._clock.sleep(wait)
+
+
+class Limits:
+    """All limits of one registry, shared by everything that speaks to it.
+
+    Blob bodies have places of their own for each direction, and no request waits until a body
+    is through: a copy holds the body it reads while it asks the destination for an upload, and
+    two copies that waited for each other's places would wait for ever. Together they stay within
+    *max_concurrency*, unless one registry is read and written to by the same copies.
+
+    A burst of 429 answers halves what is allowed at once; each answer that is none brings a
+    little of it back.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_concurrency: int,
+        max_blobs: int,
+        requests_per_second: float,
+        bandwidth: int,
+        clock: Clock,
+    ) -> None:
+        self._clock = clock
+        self._ceiling = max(1, max_concurrency)
+        self._most_bodies = max(1, min(max_blobs, max_concurrency - 1))
+        self._allowed = float(self._ceiling)
+        self._requests = Slots(self._ceiling)
+        self._reading = Slots(self._most_bodies)
+        self._writing = Slots(self._most_bodies)
+        self._request_rate = Rate(requests_per_second, burst=1.0, clock=clock)
+        self._byte_rate = Rate(bandwidth, burst=0.25, clock=clock)
+        self._paused_until = 0.0
+        self._slowed_at = float("-inf")
+
+    @asynccontextmanager
+    async def request(self) -> AsyncIterator[None]:
+        """Hold a place for a request whose bodies are small."""
+        await self._requests.take()
+        try:
+            yield
+        finally:
+            self._requests.give_back()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        """Hold a place for a blob that is read."""
+        async with self._body(self._reading):
+            yield
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[None]:
+        """Hold a place for a blob that is sent."""
+        async with self._body(self._writing):
+            yield
+
+    async def pace(self) -> None:
+        """Wait until the registry may get one more request."""
+        await self._request_rate.take(1)
+        while (wait := self._paused_until - self._clock.monotonic()) > 0:
+            await self._clock.sleep(wait)
+
+    async def pass_bytes(self, size: int) -> None:
+        """Wait until *size* more bytes of blobs may pass."""
+        await self._byte_rate.take(size)
+
+    def throttled(self, wait: float) -> None:
+        """The registry said 429: nobody asks for *wait* seconds, and fewer at once from now on."""
+        now = self._clock.monotonic()
+        self._paused_until = max(self._paused_until, now + wait)
+        if now - self._slowed_at > _BURST + wait:
+            self._slowed_at = now
+            self._allow(self._allowed / 2)
+
+    def answered(self) -> None:
+        """The registry answered, and not with 429."""
+        if self._allowed < self._ceiling:
+            self._allow(self._allowed + 1 / self._allowed)
+
+    @asynccontextmanager
+    async def _body(self, slots: Slots) -> AsyncIterator[None]:
+        await slots.take()
+        self._share()
+        try:
+            yield
+        finally:
+            slots.give_back()
+            self._share()
+
+    def _allow(self, allowed: float) -> None:
+        self._allowed = min(float(self._ceiling), max(1.0, allowed))
+        bodies = max(1, min(self._most_bodies, int(self._allowed)))
+        if bodies != self._reading.limit:
+            self._reading.limit = self._writing.limit = bodies
+        self._share()
+
+    def _share(self) -> None:
+        """Leave to requests what bodies do not take, and one place at least."""
+        left = max(1, int(self._allowed) - self._reading.taken - self._writing.taken)
+        if left != self._requests.limit:
+            self._requests.limit = left

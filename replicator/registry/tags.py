@@ -1,0 +1,85 @@
+"""Tags: the list of a repository's tags, and which tags that stand for digests are among them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final
+
+from replicator.errors import NotFound, RegistryError
+from replicator.events import RequestKind
+from replicator.oci.reference import RepositoryName, Tag
+from replicator.registry.calls import Call, pull
+from replicator.registry.pagination import MAX_PAGE_SIZE, names
+from replicator.registry.sending import Sender
+
+# Pages that are read to learn which digest tags exist. A repository with more is asked for each
+# tag that matters instead, as that is cheaper unless there are thousands.
+_MOST_PAGES: Final = 10
+_DIGEST_TAGS: Final = ("sha256-", "sha512-")
+
+
+class Tags:
+    """The tags of one repository, listed as often as somebody asks.
+
+    Tags such as ``sha256-….sig`` are remembered from one listing, so that to find out that a
+    manifest has no signature costs nothing.
+    """
+
+    def __init__(self, sender: Sender, name: RepositoryName) -> None:
+        self._sender = sender
+        self._name = name
+        self._digest_tags: set[str] | None = None
+        self._is_too_long = False
+        self._looking = asyncio.Lock()
+
+    async def list(self) -> AsyncGenerator[tuple[Tag, ...], None]:
+        """List the tags, page by page."""
+        found: set[str] = set()
+        async for page in self._pages():
+            found.update(tag for tag in page if tag.startswith(_DIGEST_TAGS))
+            yield page
+        self._digest_tags = found
+
+    async def has(self, tag: Tag) -> bool | None:
+        """Say whether a digest tag exists; None where only asking for it will tell."""
+        async with self._looking:
+            if self._digest_tags is None and not self._is_too_long:
+                await self._look()
+        return None if self._digest_tags is None else tag in self._digest_tags
+
+    def note(self, tag: Tag) -> None:
+        """Remember a tag that was written meanwhile."""
+        if self._digest_tags is not None and tag.startswith(_DIGEST_TAGS):
+            self._digest_tags.add(tag)
+
+    async def _look(self) -> None:
+        """List the tags for their digest tags alone, unless there are too many, or no right to."""
+        pages = 0
+        try:
+            async with aclosing(self.list()) as listing:
+                async for _ in listing:
+                    pages += 1
+                    if pages == _MOST_PAGES:
+                        break
+        except NotFound:
+            self._digest_tags = set()
+        except RegistryError as error:
+            if error.retryable:
+                raise
+        self._is_too_long = self._digest_tags is None
+
+    def _pages(self) -> AsyncGenerator[tuple[Tag, ...], None]:
+        call = Call(
+            RequestKind.TAGS,
+            "GET",
+            f"{self._name.path}/tags/list",
+            str(self._name),
+            "GET tags/list",
+            scopes=(pull(self._name.path),),
+            limit=MAX_PAGE_SIZE,
+        )
+        return names(
+            self._sender, call, "tags", Tag, page_size=self._sender.knowledge.profile.page_size
+        )
