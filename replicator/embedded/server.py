@@ -70,9 +70,9 @@ class EmbeddedRegistry:
         return f"{'https' if self._tls else 'http'}://{self.host}"
 
     async def __aenter__(self) -> Self:
+        self._server = uvicorn.Server(self._config())
         listener = _listen(self._port)
         self._port = listener.getsockname()[1]
-        self._server = uvicorn.Server(self._config())
         self._server.lifespan = self._server.config.lifespan_class(self._server.config)
         await self._server.startup(sockets=[listener])
         self._clock = asyncio.create_task(_keep_date(self._server))
@@ -101,6 +101,7 @@ class EmbeddedRegistry:
         config = uvicorn.Config(
             self._app,
             lifespan="off",
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,

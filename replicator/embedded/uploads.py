@@ -36,8 +36,7 @@ class Uploads:
 
     async def status(self, request: Request) -> Response:
         upload = self._find(request)
-        # What is told here has to stay true, so a request that broke off adds no more.
-        upload.take_over()
+        await upload.settle()
         return Response(status_code=204, headers=upload.progress)
 
     async def append(self, request: Request) -> Response:

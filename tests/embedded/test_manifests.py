@@ -12,7 +12,6 @@ from replicator.oci.digest import Digest
 from tests.support.embedded import (
     descriptor_json,
     manifest_json,
-    random_bytes,
     store_artifact,
     store_blob,
     store_image,
@@ -354,7 +353,3 @@ async def test_every_kind_of_stored_content_can_be_pushed(storage, http):
         content = storage.manifest("team/app", descriptor.digest).content
         answer = await push(http, descriptor.digest, content, descriptor.media_type)
         assert answer.status_code == 201
-
-
-def test_random_bytes_are_the_same_for_the_same_seed():
-    assert random_bytes("seed", 100) == random_bytes("seed", 100) != random_bytes("other", 100)

@@ -151,6 +151,27 @@ async def test_what_a_broken_request_brought_is_kept_and_the_upload_goes_on(
         assert await read_back(http, "team/app", DIGEST) == CONTENT
 
 
+async def test_a_client_that_leaves_in_the_middle_may_come_back_at_once(registry, http):
+    location = await start_upload(http)
+    host, _, port = registry.host.partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"PATCH {location} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(CONTENT)}\r\n"
+    writer.write(f"{head}Expect: 100-continue\r\n\r\n".encode())
+    await reader.readuntil(b"100 Continue\r\n\r\n")
+    writer.write(CONTENT[:250_000])
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+
+    status = await http.get(location)
+    kept = int(status.headers["Range"].removeprefix("0-")) + 1
+    answer = await http.put(f"{status.headers['Location']}&digest={DIGEST}", content=CONTENT[kept:])
+
+    assert 1 < kept <= 250_000
+    assert answer.status_code == 201
+    assert await read_back(http, "team/app", DIGEST) == CONTENT
+
+
 async def test_a_wrong_digest_is_refused_and_stores_nothing(http):
     location = await start_upload(http)
 

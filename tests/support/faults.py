@@ -5,7 +5,13 @@
         faults.add(answer(429, headers={"Retry-After": "1"}), "GET", "/manifests/", nth=2)
 
 Each action is a small middleware of its own, so several rules may act on one request; those
-added first are nearest to the client.
+added first are nearest to the client. What is often needed besides:
+
+    answer(405), "POST", r"[?&]mount="                                 refuses mounts
+    set_header("Link", '<http://other/v2/…>; rel="next"')              leads astray
+    edit_header("Location", lambda path: f"http://{other}{path}")      uploads elsewhere
+    edit_body(lambda body: body[:-9]), "GET", "/tags/list"             truncates JSON
+    edit_body(lambda _: b'{"name":"a","tags":null}')                   replaces it
 """
 
 from __future__ import annotations
