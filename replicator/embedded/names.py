@@ -18,7 +18,7 @@ def repository_of(request: Request) -> str:
 def parse_repository(text: str) -> str:
     """Check the path of a repository. Raises Refusal."""
     try:
-        # The registry's own name counts towards the longest name, but it may have many.
+        # The limit of 255 characters is for registry and path together.
         return RepositoryName("localhost", text).path
     except InvalidReference as error:
         raise Refusal(400, "NAME_INVALID", str(error)) from None
