@@ -26,7 +26,8 @@ async def exchange(send: Send, gate: Gate, request: httpx.Request, attempt: Atte
 
     Raises RegistryUnavailable, TlsNotTrusted.
     """
-    request.extensions["allow_address"] = gate.address_guard(request.url)
+    if (guard := gate.address_guard(request.url)) is not None:
+        request.extensions["allow_address"] = guard
     with translated(attempt):
         async with asyncio.timeout(_SECONDS):
             return await read_answer(await send(request), MAX_ANSWER)

@@ -31,8 +31,9 @@ from replicator.registry.wire import NO_BODY, Wire, read_answer, translated
 T = TypeVar("T")
 
 MAX_REDIRECTS: Final = 5
-# The authenticator learns from each 401 and knows better than to ask for a fourth.
-_MOST_AUTHORIZATIONS: Final = 4
+# What the authenticator learns from a 401 helps at once or with the next one; a registry that
+# names yet another scope each time would make it go on for ever.
+_MOST_AUTHORIZATIONS: Final = 3
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 USER_AGENT: Final = f"replicator/{__version__}"
 # Whatever an answer is compressed with, its digest would be that of other bytes.
@@ -213,7 +214,8 @@ class Sender:
         for repetition in range(_MOST_AUTHORIZATIONS):
             used = await self._authenticator.authorization(call.scopes)
             response = await self._transmit(call, url, used)
-            if not await self._is_worth_repeating(call, response, used, repetition):
+            worth_it = await self._is_worth_repeating(call, response, used, repetition)
+            if not worth_it or repetition == _MOST_AUTHORIZATIONS - 1:
                 return response
             await read_answer(response, MAX_ERROR_SIZE)
             if call.body is not None:
@@ -223,7 +225,7 @@ class Sender:
                     status=response.status_code,
                     registry=self.registry,
                 )
-        raise AssertionError("the authenticator gives up before this")
+        raise AssertionError  # for the type checker: the loop returns
 
     async def _is_worth_repeating(
         self, call: Call, response: httpx.Response, used: str | None, repetition: int
