@@ -26,7 +26,7 @@ tools: ## Install the servers and clients that the tests run against
 	@.ci/install-tools $(TOOLS)
 
 test: install tools ## Run the fast suite against real registries
-	$(VENV)/bin/pytest -n $(CPUS) --dist loadscope -m "not slow"
+	$(VENV)/bin/pytest -n $(CPUS) --dist worksteal -m "not slow"
 
 slow: install tools ## Run the tests that take minutes
 	$(VENV)/bin/pytest -m slow
