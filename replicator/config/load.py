@@ -1,0 +1,137 @@
+"""Reading the configuration: command line before environment before file before defaults."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from replicator.config import values
+from replicator.config.model import Config, ServiceSettings
+from replicator.config.registries import read_registries
+from replicator.config.rules import read_rules
+from replicator.config.table import Keys, Table
+from replicator.errors import ConfigError
+
+_DEFAULT_FILE: Final = Path("config.toml")
+_DATABASES: Final = ("sqlite:///", "postgresql://", "postgres://")
+_TOML_PLACE: Final = re.compile(r"(.*) \(at line (\d+), column (\d+)\)", re.DOTALL)
+
+
+def load_config(
+    path: Path | None, environment: Mapping[str, str], *, database: str | None = None
+) -> Config:
+    """Read the configuration from *path*, else $REPLICATOR_CONFIG, else ./config.toml.
+
+    Only the last of them may be missing. *database*, from the command line, goes before
+    $REPLICATOR_DATABASE, which goes before the file. Raises ConfigError.
+    """
+    file = _find_file(path, environment)
+    config = Config() if file is None else _read_file(file)
+    chosen = _chosen_database(database, environment)
+    if not chosen:
+        return config
+    return replace(config, service=replace(config.service, database=chosen))
+
+
+def service_table(folder: Path) -> Table:
+    """Return the reader of ``[service]``."""
+
+    def database(value: Any, where: str) -> str:
+        return _below(folder, check_database(value, where))
+
+    keys: Keys = {
+        "database": database,
+        "confirm_after": values.duration,
+        "confirm_share": values.number(0, 1),
+        "concurrency": values.integer(1),
+        "docker_config": values.boolean,
+    }
+    return Table(keys, example="[service]")
+
+
+def check_database(value: Any, where: str) -> str:
+    """Read the URL of a database; no message shows it, as there may be a password in it."""
+    url = values.text(value, where)
+    if not url.startswith(_DATABASES):
+        raise ConfigError(
+            f"{where}: expected sqlite:///FILE or postgresql://USER@HOST/NAME, "
+            f"got something that begins with {url.partition(':')[0][:20]!r}"
+        )
+    return url
+
+
+def _find_file(path: Path | None, environment: Mapping[str, str]) -> Path | None:
+    if path is not None:
+        return path
+    if named := environment.get("REPLICATOR_CONFIG"):
+        return Path(named)
+    return _DEFAULT_FILE if _DEFAULT_FILE.exists() else None
+
+
+def _chosen_database(option: str | None, environment: Mapping[str, str]) -> str:
+    """Return what the command line or else the environment says; empty if neither does."""
+    if option is not None:
+        return check_database(option, "--database")
+    variable = environment.get("REPLICATOR_DATABASE")
+    return check_database(variable, "$REPLICATOR_DATABASE") if variable else ""
+
+
+def _read_file(file: Path) -> Config:
+    folder = file.parent
+    where = f"{file}:"
+    document = Table(
+        {
+            "service": service_table(folder),
+            "registries": lambda value, where: read_registries(value, where, folder),
+            "rules": lambda value, _: read_rules(value, f"{file}:"),
+        },
+        example="a table",
+    )
+    given = document(_parse(file), where)
+    return Config(
+        path=file,
+        service=ServiceSettings(**given.get("service", {})),
+        registries=given.get("registries", {}),
+        rules=given.get("rules", ()),
+    )
+
+
+def _parse(file: Path) -> dict[str, Any]:
+    """Read TOML; what is no TOML is shown with its line and column."""
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError(f"{file}: there is no such file") from None
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{file}:{line}: is not UTF-8 text") from None
+    # Not only TOMLDecodeError: numbers of thousands of digits and lists in thousands of lists
+    # meet limits of Python.
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(_syntax_error(file, content.decode("utf-8-sig"), str(error))) from None
+
+
+def _syntax_error(file: Path, content: str, message: str) -> str:
+    if found := _TOML_PLACE.fullmatch(message):
+        return f"{file}:{found[2]}:{found[3]}: {found[1]}"
+    reason, at_end, _ = message.partition(" (at end of document)")
+    if not at_end:
+        return f"{file}: {reason}"
+    lines = content.splitlines() or [""]
+    return f"{file}:{len(lines)}:{len(lines[-1]) + 1}: {reason}"
+
+
+def _below(folder: Path, url: str) -> str:
+    """Let a relative path in an SQLite URL start from *folder*."""
+    if not url.startswith("sqlite:///"):
+        return url
+    path, question, parameters = url.removeprefix("sqlite:///").partition("?")
+    return f"sqlite:///{folder / path}{question}{parameters}"

@@ -1,0 +1,49 @@
+"""Config: all that a user has said. Each default is written once, on its field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from replicator.planning.rule import Rule
+from replicator.registry.settings import CredentialSource, RegistrySettings
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """What is said once for everything.
+
+    What the ledger knows of a destination is believed for *confirm_after*; *confirm_share* is
+    the part of the tags that each run confirms all the same. *concurrency* is how many tags are
+    worked on at once. *docker_config*: whether the logins that Docker keeps count.
+    """
+
+    database: str = "sqlite:///replicator.db"
+    confirm_after: timedelta = timedelta(hours=24)
+    confirm_share: float = 0.0
+    concurrency: int = 32
+    docker_config: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryEntry:
+    """How one registry is reached, and where its credentials come from, if the file says so."""
+
+    settings: RegistrySettings
+    credential: CredentialSource | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings. *path* is the file they come from; None when there is none.
+
+    *registries* are by the name that references have, such as ``docker.io``. *rules* are as the
+    file has them: whether their patterns make sense is checked where rules are kept.
+    """
+
+    path: Path | None = None
+    service: ServiceSettings = field(default_factory=ServiceSettings)
+    registries: Mapping[str, RegistryEntry] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
