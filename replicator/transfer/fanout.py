@@ -120,8 +120,15 @@ class Fanout:
         self._started_at = asyncio.get_running_loop().time()
         self._fanouts.close(self)
         self._fanouts.changed.send()
-        if self._shared:
-            route.group.create_task(self._feed(route.source))
+        if not self._shared:
+            return
+        feeding = self._feed(route.source)
+        try:
+            route.group.create_task(feeding)
+        except RuntimeError:
+            # Its order is being cancelled, and this task soon will be; the others read alone.
+            feeding.close()
+            self._ended = True
 
     async def _feed(self, source: RepositoryReader) -> None:
         """Read the blob once and hand each piece to all receivers."""
