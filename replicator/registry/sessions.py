@@ -33,9 +33,10 @@ _STATUS: Final = frozenset({200, 202, 204})
 # Quay says "bytes=0-99", others "0-99"; nothing received is "0--1" or "0-0".
 _RANGE: Final = re.compile(r"(?:bytes[= ])?0-(-?\d{1,19})", re.ASCII)
 _TYPE: Final = (("Content-Type", OCTET_STREAM),)
-_SESSION_LOST: Final = frozenset({"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID"})
-# The bytes were right when they left us.
-_GARBLED: Final = frozenset({"DIGEST_INVALID", "SIZE_INVALID", "RANGE_INVALID"})
+# The session is lost, or the bytes, which were right when they left us.
+_BEGIN_ANEW: Final = frozenset(
+    {"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "DIGEST_INVALID", "SIZE_INVALID"}
+)
 _FINAL: Final = frozenset({"NAME_INVALID", "NAME_UNKNOWN", "UNSUPPORTED"})
 
 
@@ -233,10 +234,10 @@ class BlobUpload:
         codes = set(error.codes)
         if not _FINAL.isdisjoint(codes):
             return error
-        if not _SESSION_LOST.isdisjoint(codes) or not _GARBLED.isdisjoint(codes):
+        if offset and error.status == 416:
+            return self._again(error, "the session holds more or less than it said")
+        if offset or not _BEGIN_ANEW.isdisjoint(codes):
             return self._again(error, "the upload has to begin anew")
-        if offset:
-            return self._again(error, "it cannot be continued there")
         # GHCR says 416 of a part that is too large.
         size = min(way.chunk_size or self._blob.size, self._blob.size)
         too_large = size if error.status in (413, 416) else 0
