@@ -122,6 +122,12 @@ class Selector:
 
     def judge(self, tag: SourceTag, *, now: datetime) -> Verdict:
         """Judge one tag, leaving aside which are the latest."""
+        verdict = self.judge_name(tag)
+        refusal = self._wrong_age(tag, now) if verdict.selected else ""
+        return replace(verdict, selected=False, reason=refusal) if refusal else verdict
+
+    def judge_name(self, tag: SourceTag) -> Verdict:
+        """Judge one tag by its name alone."""
         if subject_digits(tag.tag):
             return Verdict(tag, False, "names a digest; it is copied with the image it belongs to")
         included, matched = self._included.match(tag.tag), self._matched.match(tag.tag)
@@ -135,7 +141,7 @@ class Selector:
             **(included.captures if included else {}),
             **(matched.captures if matched else {}),
         }
-        refusal = self._wrong_version(tag.tag, captures) or self._wrong_age(tag, now)
+        refusal = self._wrong_version(tag.tag, captures)
         if refusal:
             return Verdict(tag, False, refusal)
         return Verdict(tag, True, self._praise(included or matched), captures)

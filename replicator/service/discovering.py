@@ -1,0 +1,26 @@
+"""Which repositories of a source there are."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from replicator.oci.reference import RepositoryName
+from replicator.planning.source import Source
+from replicator.service.registries import Registries
+
+
+async def discover(source: Source, registries: Registries) -> AsyncIterator[RepositoryName]:
+    """Yield the repositories of *source*, each once, as they become known.
+
+    Those that the rule names cost nothing; for the others the registry's catalogue is listed.
+    Raises RegistryError when that breaks off; what came before is right.
+    """
+    if source.repositories is not None:
+        for name in source.repositories:
+            yield name
+        return
+    async for page in registries.list_repositories(source.registry):
+        for path in page:
+            name = RepositoryName(source.registry, path)
+            if source.match(name) is not None:
+                yield name

@@ -1,0 +1,259 @@
+"""Journal: what a run decided and did; counted, and written down in batches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Final
+
+from replicator.errors import ReplicatorError, TagImmutable
+from replicator.planning.observation import Published
+from replicator.planning.plan import Action, Decision
+from replicator.planning.rule import Overwrite, Rule
+from replicator.service.protocols import Ledger, Runs
+from replicator.service.report import (
+    COUNTS,
+    LeftOut,
+    RunReport,
+    TagFailure,
+    count_of,
+    describe_error,
+)
+from replicator.service.requests import RequestCounts, by_name
+from replicator.store.records import ActionError, ActionRecord, Outcome, RunRecord, RunState, Totals
+from replicator.transfer.order import Result, Tally
+
+# So much is kept in memory at most before it is written. What a killed process loses of it costs
+# the next run a look at the destination.
+_BATCH: Final = 200
+_LONGEST_WAIT: Final = timedelta(seconds=5)
+
+
+class Journal:
+    """Keeps the counts of one run, and writes its actions and the ledger's rows.
+
+    A tag that is as it should be is only counted: the ledger says of each when it was published,
+    and a history of nothing happening would bury the rest.
+    """
+
+    def __init__(
+        self, rule: Rule, *, ledger: Ledger, runs: Runs, clock: Callable[[], datetime]
+    ) -> None:
+        self._rule = rule
+        self._ledger = ledger
+        self._runs = runs
+        self._clock = clock
+        self._started_at = clock()
+        self._record: RunRecord | None = None
+        self._flushing = asyncio.Lock()
+        self._rows: list[Published] = []
+        self._records: list[ActionRecord] = []
+        self._waiting_since: datetime | None = None
+        self._incomplete = False
+        self.counts: Counter[str] = Counter()
+        self.tally = Tally()
+        self.failures: list[TagFailure] = []
+        self.actions: list[Action] = []
+        self.left_out: list[LeftOut] = []
+
+    async def start(self, trigger: str) -> None:
+        """Begin a run in the history. Raises RunActive."""
+        self._record = await self._runs.start(self._rule, trigger, self._started_at)
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether nothing is written, as the run was not started."""
+        return self._record is None
+
+    @property
+    def run(self) -> str:
+        """The run's id; empty for a dry run."""
+        return self._record.id if self._record else ""
+
+    @property
+    def number(self) -> int:
+        """The run's number, and so the sequence of all that it publishes."""
+        return self._record.number if self._record else 0
+
+    def skip(self, action: Action, row: Published | None = None) -> None:
+        """A tag is as it should be; *row* is what the ledger should learn from that, if any."""
+        self.counts["skipped"] += 1
+        if row is not None:
+            self._keep(row)
+
+    def turn_down(self, action: Action) -> None:
+        """A tag is left alone because of a conflict or a policy."""
+        blocked = action.decision is Decision.BLOCKED
+        self.counts["blocked" if blocked else "conflict"] += 1
+        kind = TagImmutable.kind if blocked else "conflict"
+        error = ActionError(kind, action.reason, "destination")
+        self._fail(_source_of(action), action, error)
+        self._keep_record(_record(action, Outcome.UNCHANGED))
+
+    def copy(self, action: Action, result: Result, row: Published) -> None:
+        """A tag was copied, or turned out to be there already."""
+        self.counts["copied" if result.written else "skipped"] += 1
+        self._add(result.tally)
+        self._keep(row)
+        outcome = Outcome.WRITTEN if result.written else Outcome.UNCHANGED
+        self._keep_record(_record(action, outcome, result))
+
+    def fail(
+        self,
+        action: Action,
+        error: ReplicatorError,
+        *,
+        side: str,
+        result: Result | None = None,
+    ) -> None:
+        """A tag could not be observed or copied."""
+        self.counts[count_of(error)] += 1
+        described = describe_error(error, side=side)
+        attempts = result.attempts if result else 1
+        self._fail(_source_of(action), action, described, attempts)
+        if result is not None:
+            self._add(result.tally)
+        self._keep_record(_record(action, Outcome.FAILED, result, described))
+
+    def miss(self, what: str, error: ReplicatorError, *, side: str) -> None:
+        """Something could not be listed, so tags may be missing that nobody knows of."""
+        self._incomplete = True
+        self.counts[count_of(error)] += 1
+        self.failures.append(TagFailure(what, "", "", describe_error(error, side=side)))
+
+    @property
+    def state(self) -> RunState:
+        """What the run amounts to, once everything has been tried."""
+        counts = self.counts
+        troubles = counts["failed"] + counts["blocked"] + counts["deferred"]
+        if self._rule.overwrite is not Overwrite.NEVER:
+            # Whoever says "never" has asked for conflicts.
+            troubles += counts["conflict"]
+        if troubles:
+            succeeded = counts["copied"] + counts["skipped"]
+            return RunState.PARTIAL if succeeded else RunState.FAILED
+        if counts["selected"] < self._rule.tags.min_tags:
+            return RunState.FAILED
+        if not counts["selected"] and not self._rule.allow_empty:
+            return RunState.EMPTY
+        return RunState.SUCCEEDED
+
+    @property
+    def complaint(self) -> str:
+        """What is wrong with the run as a whole, if anything."""
+        wanted, selected = self._rule.tags.min_tags, self.counts["selected"]
+        if selected < wanted and not self._incomplete:
+            return f"{selected} tags are selected, fewer than min_tags = {wanted}"
+        return ""
+
+    async def flush_if_due(self) -> None:
+        """Write when enough has come together, or has waited long enough."""
+        size = len(self._rows) + len(self._records)
+        if self._waiting_since is None:
+            return
+        if size >= _BATCH or self._clock() - self._waiting_since >= _LONGEST_WAIT:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write all that has come together; kept for the next time when that fails."""
+        async with self._flushing:
+            rows, self._rows = self._rows, []
+            records, self._records = self._records, []
+            self._waiting_since = None
+            try:
+                if rows:
+                    await self._ledger.record(rows, (), at=self._clock())
+                    rows = []
+                if records:
+                    await self._runs.save(self.run, records)
+            except BaseException:
+                self._rows = rows + self._rows
+                self._records = records + self._records
+                raise
+
+    async def finish(
+        self, state: RunState, requests: RequestCounts, *, error: str = ""
+    ) -> RunReport:
+        """Write what is left, end the run, and return its report. Raises StoreError."""
+        await self.flush()
+        report = self.report(state, requests, error=error)
+        if self._record is not None:
+            totals = Totals(
+                report.counts,
+                self.tally.bytes_moved,
+                self.tally.bytes_mounted,
+                self.tally.bytes_skipped,
+                report.requests,
+            )
+            await self._runs.finish(self._record.id, state, totals, report.finished_at, error=error)
+        return report
+
+    def report(
+        self, state: RunState, requests: RequestCounts | None = None, *, error: str = ""
+    ) -> RunReport:
+        """Return what the run did until now."""
+        return RunReport(
+            self._rule.name,
+            state,
+            self._started_at,
+            self._clock(),
+            self.run,
+            {name: self.counts[name] for name in COUNTS},
+            self.tally,
+            by_name(requests) if requests else {},
+            tuple(self.failures),
+            tuple(self.actions),
+            tuple(self.left_out),
+            error,
+        )
+
+    def _fail(self, source: str, action: Action, error: ActionError, attempts: int = 1) -> None:
+        self.failures.append(
+            TagFailure(source, str(action.destination), str(action.tag), error, attempts)
+        )
+
+    def _add(self, tally: Tally) -> None:
+        for each in fields(Tally):
+            total = getattr(self.tally, each.name) + getattr(tally, each.name)
+            setattr(self.tally, each.name, total)
+
+    def _keep(self, row: Published) -> None:
+        if not self.is_dry_run:
+            self._rows.append(row)
+            self._waiting_since = self._waiting_since or self._clock()
+
+    def _keep_record(self, record: ActionRecord) -> None:
+        if not self.is_dry_run:
+            self._records.append(record)
+            self._waiting_since = self._waiting_since or self._clock()
+
+
+def _source_of(action: Action) -> str:
+    return f"{action.source}:{action.source_tag}"
+
+
+def _record(
+    action: Action,
+    outcome: Outcome,
+    result: Result | None = None,
+    error: ActionError | None = None,
+) -> ActionRecord:
+    tally = result.tally if result else Tally()
+    return ActionRecord(
+        action.destination,
+        action.tag,
+        action.decision,
+        action.reason,
+        _source_of(action),
+        (result and result.source_digest) or action.digest,
+        result.digest if result else None,
+        outcome,
+        error,
+        result.attempts if result else 0,
+        tally.bytes_moved,
+        tally.bytes_mounted,
+        tally.bytes_skipped,
+    )

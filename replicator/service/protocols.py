@@ -1,0 +1,82 @@
+"""What a run needs from the store, from registries and from the transfer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from replicator.events import Listener
+from replicator.oci.descriptor import Descriptor
+from replicator.oci.reference import RepositoryName, Tag
+from replicator.planning.observation import Published
+from replicator.planning.rule import Rule
+from replicator.registry.protocols import RepositoryReader, RepositoryWriter
+from replicator.registry.settings import RegistrySettings
+from replicator.store.records import ActionRecord, RunRecord, RunState, Totals
+from replicator.transfer.order import Order, Result
+
+
+class Repository(RepositoryReader, RepositoryWriter, Protocol):
+    """A repository that may be on either side."""
+
+    @property
+    def name(self) -> RepositoryName: ...
+
+
+class Registry(Protocol):
+    """One registry."""
+
+    def repository(self, path: str) -> Repository: ...
+
+    def list_repositories(self) -> AsyncIterator[tuple[str, ...]]:
+        """List the paths of the registry's repositories, page by page."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class OpenRegistry(Protocol):
+    """Makes the client for a registry; sends nothing yet."""
+
+    def __call__(self, settings: RegistrySettings, /, *, listener: Listener) -> Registry: ...
+
+
+class Ledger(Protocol):
+    """Remembers what was published."""
+
+    async def published_tags(
+        self, wanted: Mapping[RepositoryName, Collection[Tag]]
+    ) -> Mapping[tuple[RepositoryName, Tag], Published]:
+        """Return the rows of the *wanted* tags, as far as there are any."""
+        ...
+
+    async def record(
+        self,
+        rows: Sequence[Published],
+        blobs: Collection[tuple[RepositoryName, Descriptor]],
+        *,
+        at: datetime,
+    ) -> None: ...
+
+
+class Runs(Protocol):
+    """Remembers runs and their actions."""
+
+    async def start(self, rule: Rule, trigger: str, now: datetime) -> RunRecord:
+        """Begin a run. Raises RunActive."""
+        ...
+
+    async def renew(self, now: datetime) -> None: ...
+
+    async def save(self, run_id: str, actions: Sequence[ActionRecord]) -> None: ...
+
+    async def finish(
+        self, run_id: str, state: RunState, totals: Totals, now: datetime, *, error: str = ""
+    ) -> None: ...
+
+
+class Copier(Protocol):
+    """Carries out orders."""
+
+    async def copy(self, order: Order) -> tuple[Result, ...]: ...

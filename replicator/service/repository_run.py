@@ -1,0 +1,133 @@
+"""RepositoryRun: one source repository of a run, from its listing to its tags."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import groupby
+
+from replicator.errors import InvalidReference, LayoutError, NotFound
+from replicator.oci.reference import RepositoryName
+from replicator.planning.observation import SourceTag
+from replicator.planning.prepared import Route, Wanted
+from replicator.planning.selection import Verdict
+from replicator.service.listing import TagListing
+from replicator.service.observing import Goal, Observer
+from replicator.service.report import LeftOut
+from replicator.service.run_context import Handling, RunContext
+from replicator.service.tag_run import TagRun
+from replicator.transfer.sides import DESTINATION, SOURCE
+
+
+class RepositoryRun:
+    """Brings the tags of one source repository to their destinations, as they become known.
+
+    *handling* says how the rule's tags are treated. It is the same for all repositories of a
+    run, as it remembers who writes what.
+    """
+
+    def __init__(self, context: RunContext, name: RepositoryName, handling: Handling) -> None:
+        self._context = context
+        self._name = name
+        self._handling = handling
+        self._journal = context.journal
+        self._source = context.registries.repository(name)
+        now = context.clock()
+        self._listing = TagListing(self._source, context.rule.selector, now=now)
+        self._observer = Observer(
+            self._source,
+            context.rows,
+            context.freshness,
+            overwrite=context.rule.rule.overwrite,
+            thorough=context.journal.is_dry_run,
+            now=now,
+        )
+
+    async def carry_out(self) -> None:
+        """Do all that there is to do; what fails is in the journal. Raises StoreError."""
+        try:
+            routes = self._context.rule.routes(self._name)
+            for route in routes:
+                self._context.view(route.destination)  # Opened here, where it may fail.
+        except (InvalidReference, LayoutError) as error:
+            self._journal.miss(str(self._name), error, side=DESTINATION)
+            return
+        tags = self._tag_run(self._handling, named=self._listing.is_literal)
+        async with asyncio.TaskGroup() as group:
+            async for verdicts in self._listing.batches():
+                await self._start(group, tags, self._goals(verdicts, routes))
+        self._note_incomplete()
+        await self._carry_out_digest_tags(tags.unchanged, routes)
+
+    def _note_incomplete(self) -> None:
+        """Note why the listing broke off, if it did.
+
+        A catalogue also shows repositories that are empty or were deleted.
+        """
+        error = self._listing.error
+        discovered = self._context.rule.source.repositories is None
+        if error is not None and not (discovered and isinstance(error, NotFound)):
+            self._journal.miss(str(self._name), error, side=SOURCE)
+
+    async def _carry_out_digest_tags(
+        self, unchanged: frozenset[str], routes: Sequence[Route]
+    ) -> None:
+        """Bring signatures that were added, or changed, after their images had been copied.
+
+        Cosign keeps them under tags of their own, which the listing shows.
+        """
+        if not self._handling.referrers or self._handling.scope:
+            return
+        goals = [
+            Goal(
+                Wanted(self._name, SourceTag(tag, None), route.destination, tag),
+                self._context.view(route.destination),
+            )
+            for digits, tags in self._listing.digest_tags.items()
+            if digits in unchanged
+            for tag in tags
+            for route in routes
+        ]
+        tags = self._tag_run(Handling.of_digest_tags(self._context.rule), named=False)
+        async with asyncio.TaskGroup() as group:
+            await self._start(group, tags, goals)
+
+    def _tag_run(self, handling: Handling, *, named: bool) -> TagRun:
+        return TagRun(self._context, self._source, self._observer, handling, named=named)
+
+    def _goals(self, verdicts: Sequence[Verdict], routes: Sequence[Route]) -> list[Goal]:
+        """Return where the selected tags go; the others are shown in a plan."""
+        goals: list[Goal] = []
+        for verdict in verdicts:
+            if not verdict.selected:
+                self._leave_out(verdict)
+                continue
+            self._journal.counts["selected"] += 1
+            try:
+                goals += [self._goal(verdict, route) for route in routes]
+            except InvalidReference as error:
+                self._journal.miss(f"{self._name}:{verdict.tag.tag}", error, side=SOURCE)
+        return goals
+
+    def _goal(self, verdict: Verdict, route: Route) -> Goal:
+        wanted = route.wanted(verdict.tag, verdict.captures)
+        view = self._context.view(route.destination)
+        return Goal(wanted, view, keeps_tags=route.template.keeps_tags)
+
+    def _leave_out(self, verdict: Verdict) -> None:
+        if self._journal.is_dry_run:
+            left_out = LeftOut(f"{self._name}:{verdict.tag.tag}", verdict.reason)
+            self._journal.left_out.append(left_out)
+
+    async def _start(self, group: asyncio.TaskGroup, tags: TagRun, goals: Sequence[Goal]) -> None:
+        """Start a task for each tag that needs one, as many at once as the run may have."""
+        slots = self._context.tags
+        for tag, its_goals in groupby(
+            await self._observer.prepare(goals), key=lambda goal: goal.wanted.source_tag.tag
+        ):
+            each = tuple(its_goals)
+            if tags.settle(tag, each):
+                continue
+            await slots.acquire()
+            task = group.create_task(tags.carry_out(tag, each))
+            task.add_done_callback(lambda _: slots.release())

@@ -1,0 +1,80 @@
+"""What the repositories of one run share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+from replicator.oci.platform import Platform
+from replicator.oci.reference import RepositoryName, Tag
+from replicator.planning.planner import Planner, Policy
+from replicator.planning.prepared import PreparedRule
+from replicator.service.destination_view import DestinationView
+from replicator.service.freshness import Freshness
+from replicator.service.journal import Journal
+from replicator.service.ledger_reader import LedgerReader
+from replicator.service.protocols import Copier
+from replicator.service.registries import Registries
+
+
+@dataclass(slots=True)
+class RunContext:
+    """What the repositories of one run share.
+
+    *tags* bounds how many tags are under way, *images* how many of them are copied at once; who
+    holds one of the first may wait for one of the second, and for nothing else.
+    """
+
+    rule: PreparedRule
+    journal: Journal
+    registries: Registries
+    copier: Copier
+    rows: LedgerReader
+    freshness: Freshness
+    clock: Callable[[], datetime]
+    tags: asyncio.Semaphore
+    images: asyncio.Semaphore
+    _views: dict[RepositoryName, DestinationView] = field(init=False, default_factory=dict)
+
+    def view(self, name: RepositoryName) -> DestinationView:
+        """Return the view of a destination; several sources may go to one."""
+        view = self._views.get(name)
+        if view is None:
+            view = self._views[name] = DestinationView(self.registries.repository(name))
+        return view
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """How tags of one kind are treated: those that the rule selects, or those of signatures.
+
+    *scope* is what the ledger remembers of *platforms* and *foreign_layers*.
+    """
+
+    planner: Planner
+    platforms: tuple[Platform, ...] = ()
+    referrers: bool = False
+    foreign_layers: bool = False
+    scope: str = ""
+    is_immutable: Callable[[Tag], bool] = lambda tag: False
+
+    @classmethod
+    def of_selected(cls, rule: PreparedRule) -> Self:
+        """Treat tags as *rule* says."""
+        options = rule.rule
+        return cls(
+            Planner(Policy.of(rule)),
+            options.platforms,
+            options.referrers,
+            options.foreign_layers,
+            rule.scope,
+            rule.is_immutable,
+        )
+
+    @classmethod
+    def of_digest_tags(cls, rule: PreparedRule) -> Self:
+        """Treat ``sha256-….sig`` and the like: whole, and with nothing that refers to them."""
+        return cls(Planner(Policy(rule.rule.overwrite)), foreign_layers=True)

@@ -1,0 +1,234 @@
+"""TagRun: one tag at a time, from what is known of it to what became of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from replicator.errors import NotFound, ReplicatorError
+from replicator.oci.digest import Digest
+from replicator.oci.reference import Tag
+from replicator.planning.observation import DestinationTag, Presence, Published, SourceTag
+from replicator.planning.plan import Action, Decision
+from replicator.service.observing import Goal, Observer, Sighting
+from replicator.service.protocols import Repository
+from replicator.service.run_context import Handling, RunContext
+from replicator.transfer.order import Destination, Order, Result
+from replicator.transfer.sides import DESTINATION, SOURCE, reading_source, reason_of, side_of
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A goal whose tag will be copied."""
+
+    goal: Goal
+    action: Action
+
+
+class TagRun:
+    """Observes, plans and copies tags of one source repository, all in the same manner.
+
+    A failure is one tag's: it goes to the journal, and the other tags go on. *named* says that
+    the rule names each tag, so that one that does not exist is a failure; a tag that was listed
+    and is gone when its turn comes is none.
+    """
+
+    def __init__(
+        self,
+        context: RunContext,
+        source: Repository,
+        observer: Observer,
+        handling: Handling,
+        *,
+        named: bool,
+    ) -> None:
+        self._context = context
+        self._source = source
+        self._observer = observer
+        self._handling = handling
+        self._named = named
+        self._journal = context.journal
+        self._unchanged: set[str] = set()
+
+    @property
+    def unchanged(self) -> frozenset[str]:
+        """Digits of the digests of tags that had not moved, and so were not copied."""
+        return frozenset(self._unchanged)
+
+    def settle(self, tag: Tag, goals: Sequence[Goal]) -> bool:
+        """Be done with a tag that is declared never to move and was published: nobody is asked.
+
+        Return whether it is such a tag.
+        """
+        rows = [goal.row for goal in goals if goal.row and goal.row.scope == self._handling.scope]
+        if len(rows) < len(goals) or not self._handling.is_immutable(tag):
+            return False
+        for goal, row in zip(goals, rows, strict=True):
+            remembered = Sighting(goal, DestinationTag(Presence.PRESENT, row.digest))
+            self._journal.skip(self._plan(SourceTag(tag, None), remembered))
+        return True
+
+    async def carry_out(self, tag: Tag, goals: Sequence[Goal]) -> None:
+        """Do all that there is to do for one tag. Raises StoreError."""
+        try:
+            source, sightings = await self._observer.observe(tag, goals)
+            planned = [await self._decide(source, sighting) for sighting in sightings]
+            copies = [each for each in planned if each is not None]
+            if copies and not self._journal.is_dry_run:
+                await self._copy(source, copies)
+        except ReplicatorError as error:
+            self._fail(goals, reason_of(error), side=side_of(error))
+        except Exception as error:
+            # A mistake of ours must not cost the other tags of the run.
+            _log.exception("tag failed", extra={"source": f"{self._source.name}:{tag}"})
+            self._fail(goals, ReplicatorError(f"internal error: {error!r}"), side="")
+        await self._journal.flush_if_due()
+
+    async def _decide(self, source: SourceTag, sighting: Sighting) -> _Copy | None:
+        """Plan one goal; return it if it has to be copied, else note what becomes of it."""
+        if sighting.error is not None:
+            self._journal.fail(_unplanned(sighting.goal), sighting.error, side=DESTINATION)
+            return None
+        action = self._plan(source, sighting)
+        match action.decision:
+            case Decision.COPY:
+                return _Copy(sighting.goal, action)
+            case Decision.SKIP:
+                return await self._skip(source, sighting, action)
+            case _:
+                self._journal.turn_down(action)
+                return None
+
+    def _plan(self, source: SourceTag, sighting: Sighting) -> Action:
+        goal = sighting.goal
+        action = self._handling.planner.plan(sighting.candidate(source), keeps_tags=goal.keeps_tags)
+        if self._journal.is_dry_run:
+            self._journal.actions.append(action)
+        return action
+
+    async def _skip(self, source: SourceTag, sighting: Sighting, action: Action) -> _Copy | None:
+        """Leave a tag as it is, unless something new refers to it."""
+        goal, row = sighting.goal, self._learnt(source, sighting)
+        try:
+            if goal.row is not None and self._must_see_referrers(goal.row):
+                if await self._has_new_referrers(goal, goal.row):
+                    reason = "something new refers to it at the source"
+                    return _Copy(goal, replace(action, decision=Decision.COPY, reason=reason))
+                row = replace(row or goal.row, referrers_at=self._context.clock())
+        except ReplicatorError as error:
+            self._journal.fail(action, reason_of(error), side=side_of(error))
+            return None
+        self._journal.skip(action, row)
+        if source.digest is not None:
+            self._unchanged.add(source.digest.hex)
+        return None
+
+    def _learnt(self, source: SourceTag, sighting: Sighting) -> Published | None:
+        """Return the row that the ledger should have of a tag left as it is, if it is another."""
+        row, digest = sighting.goal.row, sighting.seen.digest
+        if source.digest is None or digest is None:
+            return None
+        if row is None or row.source_digest != source.digest:
+            return self._row(sighting.goal, source.digest, digest)
+        return replace(row, confirmed_at=self._context.clock()) if sighting.looked else None
+
+    def _must_see_referrers(self, row: Published) -> bool:
+        """Say whether it is time to look for new referrers of an unchanged tag.
+
+        Those of an image whose platforms were selected refer to another digest.
+        """
+        return (
+            self._handling.referrers
+            and row.digest == row.source_digest
+            and self._context.freshness.is_due(row.referrers_at, now=self._context.clock())
+        )
+
+    async def _has_new_referrers(self, goal: Goal, row: Published) -> bool:
+        """Say whether the source lists a referrer or signature that the destination does not.
+
+        Where tags are listed, signatures are seen there, and need not be asked for here.
+        """
+        destination = goal.view.repository
+        with reading_source():
+            referrers = {each.digest for each in await self._source.list_referrers(row.digest)}
+            tags = await self._source.signature_tags(row.digest) if self._named else ()
+            signatures = {tag: (await self._source.resolve(tag)).digest for tag in tags}
+        if referrers:
+            referrers -= {each.digest for each in await destination.list_referrers(row.digest)}
+        if referrers:
+            return True
+        for tag, digest in signatures.items():
+            if (await goal.view.look(tag)).digest != digest:
+                return True
+        return False
+
+    async def _copy(self, source: SourceTag, copies: Sequence[_Copy]) -> None:
+        """Copy one image to all destinations that need it, and note what became of each."""
+        order = Order(
+            self._source,
+            source.digest or source.tag,
+            tuple(Destination(each.goal.view.repository, each.goal.wanted.tag) for each in copies),
+            self._handling.platforms,
+            self._handling.referrers,
+            self._handling.foreign_layers,
+        )
+        async with self._context.images:
+            results = await self._context.copier.copy(order)
+        for each, result in zip(copies, results, strict=True):
+            self._note(each, result)
+
+    def _note(self, copy: _Copy, result: Result) -> None:
+        match result:
+            case Result(error=None, source_digest=Digest() as source, digest=Digest() as digest):
+                row = self._row(copy.goal, source, digest)
+                if self._handling.referrers:
+                    row = replace(row, referrers_at=row.confirmed_at)
+                self._journal.copy(copy.action, result, row)
+            case Result(error=NotFound(), side="source", source_digest=None) if not self._named:
+                self._journal.counts["gone"] += 1
+            case Result(error=ReplicatorError() as error):
+                self._journal.fail(copy.action, error, side=result.side, result=result)
+
+    def _row(self, goal: Goal, source: Digest, digest: Digest) -> Published:
+        """Return the ledger's row for a destination tag that now names *digest*."""
+        now, before = self._context.clock(), goal.row
+        is_same = before is not None and before.digest == digest
+        return Published(
+            goal.view.name,
+            goal.wanted.tag,
+            f"{goal.wanted.source}:{goal.wanted.source_tag.tag}",
+            source,
+            digest,
+            self._context.rule.rule.name,
+            before.published_at if before is not None and is_same else now,
+            now,
+            before.referrers_at if before is not None and is_same else None,
+            self._journal.run,
+            self._journal.number,
+            self._handling.scope,
+        )
+
+    def _fail(self, goals: Sequence[Goal], error: ReplicatorError, *, side: str) -> None:
+        """Note that a tag could not be handled at all, for each of its goals."""
+        for goal in goals:
+            if isinstance(error, NotFound) and side == SOURCE and not self._named:
+                self._journal.counts["gone"] += 1
+            else:
+                self._journal.fail(_unplanned(goal), error, side=side)
+
+
+def _unplanned(goal: Goal) -> Action:
+    """Return an action for a goal that was never decided about, so that it has a record."""
+    wanted = goal.wanted
+    return Action(
+        Decision.COPY,
+        "could not be observed",
+        wanted.destination,
+        wanted.tag,
+        wanted.source,
+        wanted.source_tag.tag,
+        None,
+    )

@@ -1,0 +1,237 @@
+"""Registries, ledger, history and transfer in memory, with the requests that were made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from replicator.errors import NotFound, RegistryUnavailable, ReplicatorError, RunActive
+from replicator.events import RequestFinished, RequestKind
+from replicator.oci.descriptor import Descriptor
+from replicator.oci.digest import Digest
+from replicator.oci.media_types import OCI_MANIFEST
+from replicator.oci.reference import RepositoryName, Tag
+from replicator.store.records import RunRecord, RunState
+from replicator.transfer.order import Result, Tally
+
+START = datetime(2025, 6, 1, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self):
+        self.now = START
+
+    def __call__(self):
+        return self.now
+
+    def pass_time(self, **time):
+        self.now += timedelta(**time)
+
+
+@dataclass
+class Content:
+    """What a repository holds: tags, and by digest what refers to it."""
+
+    tags: dict[Tag, Digest] = field(default_factory=dict)
+    referrers: dict[Digest, set[Digest]] = field(default_factory=dict)
+
+    def put(self, *names, content=""):
+        for name in names:
+            self.tags[Tag(name)] = Digest.of(f"{content or name}".encode())
+
+
+class World:
+    """All registries, and how they misbehave.
+
+    ``broken`` maps (kind, repository, tag) to the error that is the answer; ``page_size`` is that
+    of listings, ``breaks_after`` the page after which a repository's listing breaks off.
+    """
+
+    def __init__(self):
+        self.contents = {}
+        self.requests = Counter()
+        self.broken = {}
+        self.breaks_after = {}
+        self.page_size = 1000
+        self.in_flight = 0
+        self.most_in_flight = 0
+
+    def content(self, name) -> Content:
+        return self.contents.setdefault(RepositoryName.parse(str(name)), Content())
+
+    def count(self, kind, *, registry=None):
+        return sum(
+            number
+            for (host, its_kind), number in self.requests.items()
+            if its_kind == kind and registry in (None, host)
+        )
+
+    async def request(self, listener, registry, kind, repository, tag=None):
+        self.requests[registry, kind] += 1
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        await asyncio.sleep(0)
+        self.in_flight -= 1
+        listener(RequestFinished(registry, kind, 200, 0.0))
+        error = self.broken.get((kind, str(repository), tag))
+        if error is not None:
+            raise error
+
+
+class FakeRepository:
+    """The parts of a repository that observing needs."""
+
+    def __init__(self, world, name, listener):
+        self.world, self.name, self._listener = world, name, listener
+
+    @property
+    def content(self):
+        return self.world.contents.get(self.name)
+
+    async def list_tags(self):
+        await self._request(RequestKind.TAGS)
+        if self.content is None:
+            raise NotFound(f"{self.name}: 404", status=404, codes=("NAME_UNKNOWN",))
+        tags = sorted(self.content.tags)
+        for page, start in enumerate(range(0, len(tags), self.world.page_size)):
+            if page:
+                await self._request(RequestKind.TAGS)
+            if self.world.breaks_after.get(str(self.name)) == page:
+                raise RegistryUnavailable("503", status=503)
+            yield tuple(tags[start : start + self.world.page_size])
+
+    async def resolve(self, ref):
+        await self._request(RequestKind.MANIFEST_HEAD, ref)
+        digest = self.content and self.content.tags.get(ref)
+        if digest is None:
+            raise NotFound(f"{self.name}:{ref}: 404", status=404, codes=("MANIFEST_UNKNOWN",))
+        return Descriptor(OCI_MANIFEST, digest, 1)
+
+    async def list_referrers(self, subject):
+        await self._request(RequestKind.REFERRERS)
+        found = self.content.referrers.get(subject, ()) if self.content else ()
+        return tuple(Descriptor(OCI_MANIFEST, digest, 1) for digest in found)
+
+    async def signature_tags(self, subject):
+        await self._request(RequestKind.TAGS)
+        return tuple(tag for tag in self.content.tags if tag.startswith(f"sha256-{subject.hex}."))
+
+    async def _request(self, kind, tag=None):
+        await self.world.request(self._listener, self.name.registry, kind, self.name, tag)
+
+
+class FakeRegistry:
+    def __init__(self, world, host, listener):
+        self._world, self._host, self._listener = world, host, listener
+
+    def repository(self, path):
+        return FakeRepository(self._world, RepositoryName(self._host, path), self._listener)
+
+    async def list_repositories(self):
+        await self._world.request(self._listener, self._host, RequestKind.CATALOG, self._host)
+        yield tuple(name.path for name in self._world.contents if name.registry == self._host)
+
+    async def aclose(self):
+        pass
+
+
+class FakeCopier:
+    """Makes destination tags name what the source's do; some fail, some never end."""
+
+    def __init__(self, world):
+        self._world = world
+        self.orders = []
+        self.failing: dict[str, tuple[ReplicatorError, str]] = {}
+        self.endless: set[str] = set()
+        self.running = self.most_running = 0
+        self.done = asyncio.Semaphore(0)
+
+    async def copy(self, order):
+        self.orders.append(order)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            await asyncio.sleep(0)
+            if str(order.reference) in self.endless:
+                await asyncio.Event().wait()
+            return tuple(self._carry_out(order, each) for each in order.destinations)
+        finally:
+            self.running -= 1
+
+    def _carry_out(self, order, destination):
+        result = Result(destination.repository.name, destination.tag)
+        source = self._world.contents[order.source.name]
+        digest = order.reference
+        if not isinstance(digest, Digest):
+            digest = source.tags.get(digest)
+        for key in (destination.tag, str(destination.repository.name)):
+            if key in self.failing:
+                result.error, result.side = self.failing[key]
+                return result
+        if digest is None:
+            result.error, result.side = NotFound("404", status=404), "source"
+            return result
+        target = self._world.content(destination.repository.name)
+        result.source_digest = digest
+        result.digest = (
+            Digest.of(f"{digest}{order.platforms}".encode()) if order.platforms else digest
+        )
+        result.written = target.tags.get(destination.tag) != result.digest
+        result.tally = Tally(bytes_moved=10, blobs_moved=1) if result.written else Tally()
+        target.tags[destination.tag] = result.digest
+        if order.referrers and digest in source.referrers:
+            target.referrers[digest] = set(source.referrers[digest])
+        self.done.release()
+        return result
+
+
+class FakeLedger:
+    def __init__(self):
+        self.rows = {}
+        self.questions = 0
+        self.writes = 0
+
+    async def published_tags(self, wanted):
+        self.questions += 1
+        await asyncio.sleep(0)
+        keys = {(name, tag) for name, tags in wanted.items() for tag in tags}
+        return {key: row for key, row in self.rows.items() if key in keys}
+
+    async def record(self, rows, blobs, *, at):
+        self.writes += 1
+        await asyncio.sleep(0)
+        for row in rows:
+            self.rows[row.destination, row.tag] = row
+
+
+class FakeRuns:
+    def __init__(self):
+        self.started = []
+        self.finished = {}
+        self.actions = {}
+        self.renewed = asyncio.Semaphore(0)
+        self.active = set()
+
+    async def start(self, rule, trigger, now):
+        if rule.name in self.active:
+            raise RunActive(f"rule {rule.name!r} has a run under way")
+        number = len(self.started) + 1
+        record = RunRecord(
+            f"run-{number}", number, rule, trigger, RunState.RUNNING, "me", started_at=now
+        )
+        self.started.append(record)
+        return record
+
+    async def renew(self, now):
+        self.renewed.release()
+
+    async def save(self, run_id, actions):
+        for action in actions:
+            self.actions[run_id, str(action.destination), str(action.tag)] = action
+
+    async def finish(self, run_id, state, totals, now, *, error=""):
+        self.finished[run_id] = (state, totals, error)

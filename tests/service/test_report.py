@@ -1,0 +1,100 @@
+"""What programs read of a run."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from replicator.errors import ContentMismatch, RateLimited
+from replicator.service.report import (
+    COUNTS,
+    RunReport,
+    TagFailure,
+    describe_error,
+    exit_code,
+    to_json,
+)
+from replicator.store.records import ActionError, RunState
+from replicator.transfer.order import Tally
+from tests.service.fakes import START
+
+
+def report(state: RunState) -> RunReport:
+    return RunReport("base", state, START, START + timedelta(seconds=1.5))
+
+
+@pytest.mark.parametrize(
+    ("states", "code"),
+    [
+        ([], 0),
+        (["succeeded"], 0),
+        (["partial"], 3),
+        (["failed"], 1),
+        (["cancelled"], 1),
+        (["empty"], 4),
+        (["succeeded", "empty"], 4),
+        (["partial", "empty", "succeeded"], 3),
+        (["partial", "failed", "empty"], 1),
+    ],
+)
+def test_the_exit_code_is_that_of_the_worst_run(states, code):
+    assert exit_code(report(RunState(state)) for state in states) == code
+
+
+def test_the_report_has_these_fields():
+    failure = TagFailure("a.io/x:1", "b.io/x", "1", ActionError("denied", "403", "destination"))
+    run = RunReport(
+        "base",
+        RunState.PARTIAL,
+        START,
+        START + timedelta(seconds=1.5),
+        "run-1",
+        {"copied": 1},
+        Tally(1, 2, 3, 4, 5, 6),
+        {"a.io": {"tags": 1}},
+        (failure,),
+    )
+
+    assert json.loads(json.dumps(to_json([run]))) == {
+        "runs": [
+            {
+                "run": "run-1",
+                "rule": "base",
+                "state": "partial",
+                "error": "",
+                "started_at": "2025-06-01T00:00:00+00:00",
+                "finished_at": "2025-06-01T00:00:01.500000+00:00",
+                "seconds": 1.5,
+                "counts": {name: int(name == "copied") for name in COUNTS},
+                "bytes": {"moved": 1, "mounted": 2, "skipped": 3},
+                "blobs": {"moved": 4, "mounted": 5, "skipped": 6},
+                "requests": {"a.io": {"tags": 1}},
+                "tags": [
+                    {
+                        "source": "a.io/x:1",
+                        "destination": "b.io/x",
+                        "tag": "1",
+                        "class": "denied",
+                        "side": "destination",
+                        "status": None,
+                        "code": "",
+                        "attempts": 1,
+                        "message": "403",
+                    }
+                ],
+            }
+        ]
+    }
+
+
+def test_an_error_is_described_by_its_class_and_the_registrys_own_words():
+    limited = RateLimited("429 from a.io", retry_after=1.0, codes=("TOOMANYREQUESTS",))
+
+    assert describe_error(limited, side="source") == ActionError(
+        "rate_limited", "429 from a.io", "source", 429, "TOOMANYREQUESTS"
+    )
+    assert describe_error(ContentMismatch("other bytes"), side="source") == ActionError(
+        "content_mismatch", "other bytes", "source"
+    )
