@@ -122,7 +122,8 @@ class ChunkedReader:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._chunks = ChunkParser()
-        self._ready = self._chunks.feed(connection.take_rest())
+        self._ready = b""
+        self._feed(connection.take_rest())
 
     @property
     def complete(self) -> bool:
@@ -138,7 +139,7 @@ class ChunkedReader:
                     "the server closed the connection before the last chunk"
                 )
             else:
-                self._ready = self._chunks.feed(self._connection.scratch[:received])
+                self._feed(self._connection.scratch[:received])
         piece, self._ready = self._ready, b""
         await self._connection.give_turn(len(piece))
         return piece
@@ -146,8 +147,14 @@ class ChunkedReader:
     def drain(self) -> None:
         received = self._connection.receive(self._connection.scratch)
         if received and not self._chunks.complete:
-            self._chunks.feed(self._connection.scratch[:received])
+            self._feed(self._connection.scratch[:received])
         self._ready = b""
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        self._ready = self._chunks.feed(data)
+        if self._chunks.excess:
+            # Nobody knows what that is, so no other answer may follow it.
+            self._connection.close()
 
 
 class ResponseBody(httpx.AsyncByteStream):

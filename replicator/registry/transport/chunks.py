@@ -12,10 +12,14 @@ _MAX_OVERHEAD: Final = 64 * 1024
 
 
 class ChunkParser:
-    """Takes the chunks' content out of what was received."""
+    """Takes the chunks' content out of what was received.
+
+    *complete* tells that the last chunk has come, *excess* that something has come after it.
+    """
 
     def __init__(self) -> None:
         self.complete = False
+        self.excess = False
         self._content: list[bytes] = []
         self._overhead = 0
         self._parser = httptools.HttpResponseParser(self)
@@ -27,16 +31,23 @@ class ChunkParser:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            raise httpx.RemoteProtocolError(f"malformed chunk: {error}") from error
+            self.excess = self.complete
+            if not self.complete:
+                raise httpx.RemoteProtocolError(f"malformed chunk: {error}") from error
         content = b"".join(self._content)
         self._overhead = 0 if content else self._overhead + len(data)
         if self._overhead > _MAX_OVERHEAD:
             raise httpx.RemoteProtocolError("a chunked body with nothing but overhead")
         return content
 
+    def on_message_begin(self) -> None:
+        """Called by the parser, also for what follows the body as if it were another answer."""
+        self.excess = self.complete
+
     def on_body(self, content: bytes) -> None:
         """Called by the parser."""
-        self._content.append(content)
+        if not self.complete:
+            self._content.append(content)
 
     def on_message_complete(self) -> None:
         """Called by the parser."""

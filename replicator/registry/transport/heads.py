@@ -25,10 +25,11 @@ def encode_head(request: httpx.Request) -> bytes:
     Raises LocalProtocolError if a line break or a character that does not belong there would
     make something else of them than was meant.
     """
-    lines = [b"%b %b HTTP/1.1\r\n" % (request.method.encode("ascii"), request.url.raw_path)]
-    lines += [b"%b: %b\r\n" % header for header in request.headers.raw]
-    head = b"".join((*lines, b"\r\n"))
-    if not _WELL_FORMED.fullmatch(head):
+    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
+    lines += [b"%b: %b" % header for header in request.headers.raw]
+    head = b"\r\n".join((*lines, b"", b""))
+    # A header in a header would be well-formed, too, but one line more.
+    if not _WELL_FORMED.fullmatch(head) or head.count(b"\n") != len(lines) + 1:
         raise httpx.LocalProtocolError("the request line or a header has an illegal character")
     return head
 

@@ -62,8 +62,8 @@ class Http1Transport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* and return the answer as soon as its head is here."""
-        outgoing = Outgoing(request)
         origin = _origin(request.url)
+        outgoing = Outgoing(request)
         limits = self._limits_of(request)
         allow_address = request.extensions.get("allow_address", _allow_any)
         connection = await self._pool.take(origin, limits.pool)

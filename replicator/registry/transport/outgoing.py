@@ -64,15 +64,19 @@ class Outgoing:
 
 def _framing(request: httpx.Request) -> tuple[int, bool]:
     """Return the length of the body, and whether it goes out in chunks instead."""
-    length, chunked = 0, False
+    length, chunked, addressed = 0, False, False
     for name, value in request.headers.raw:
         match name.lower():
+            case b"host":
+                addressed = True
             case b"content-length":
                 length = int(value)
             case b"transfer-encoding":
                 chunked = True
             case _:
                 pass
+    if not addressed:
+        raise httpx.LocalProtocolError("a request needs a Host header")
     return length, chunked
 
 

@@ -81,15 +81,10 @@ class TlsSocket:
 
     def _receive(self, into: memoryview) -> int:
         """Fill *into* as far as possible. An error waits for the next call if there are bytes."""
-        size, wanted = 0, len(into)
+        size = 0
         try:
-            while size < wanted:
-                try:
-                    size += cast(int, self._tls.read(wanted - size, into[size:]))
-                except ssl.SSLWantReadError:
-                    self._feed()
-        except ssl.SSLZeroReturnError:
-            return size
+            while size < len(into) and (read := self._read(into[size:])):
+                size += read
         except OSError:  # BlockingIOError and ssl.SSLError among them
             if not size:
                 raise
@@ -99,6 +94,15 @@ class TlsSocket:
                 with suppress(OSError):
                     self._push()
         return size
+
+    def _read(self, into: memoryview) -> int:
+        """Decrypt one record, 0 at the announced end."""
+        while True:
+            try:
+                # With a buffer it returns a size, whatever typeshed says.
+                return cast(int, self._tls.read(len(into), into))
+            except ssl.SSLWantReadError:
+                self._feed()
 
     def _feed(self) -> None:
         """Take cipher text from the kernel."""
