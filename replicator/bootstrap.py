@@ -1,0 +1,236 @@
+"""Builds the object graph, once, from a Config; the only place that knows all of it.
+
+Everything heavy is imported by the function that needs it: a copy loads no SQL, and whoever only
+looks at the history speaks to no registry.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from replicator.errors import StoreError
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from replicator.config import Config
+    from replicator.events import Listener
+    from replicator.registry.client import Registry
+    from replicator.registry.keychain import Keychain
+    from replicator.registry.settings import Credentials
+    from replicator.service.one_off import OneOff
+    from replicator.service.protocols import Repository
+    from replicator.service.registries import Registries
+    from replicator.service.rulebook import Rulebook
+    from replicator.service.runner import Runner
+    from replicator.store.database import Database
+    from replicator.store.runs import Runs
+
+
+def read_config(file: Path | None, *, database: str | None = None) -> Config:
+    """Read the configuration from *file* and the environment. Raises ConfigError."""
+    from replicator.config import load_config
+
+    return load_config(file, os.environ, database=database)
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """Make the event loop for whatever speaks to registries."""
+    from replicator.registry.transport.loop import new_event_loop
+
+    return new_event_loop()
+
+
+@asynccontextmanager
+async def open_one_off(config: Config, *, listener: Listener) -> AsyncIterator[OneOff]:
+    """Build what copies without rules and without a database; it remembers nothing."""
+    from replicator.service.one_off import OneOff
+    from replicator.transfer.copy import Transfer
+    from replicator.transfer.inventory import MemoryInventory
+
+    async with open_registries(config, listener=listener) as registries:
+        transfer = Transfer(inventory=MemoryInventory(), listener=listener)
+        yield OneOff(registries=registries, copier=transfer, clock=_now)
+
+
+@asynccontextmanager
+async def open_runs(config: Config) -> AsyncIterator[Runs]:
+    """Open the history. Raises StoreError if there is none, or the database cannot be used."""
+    async with _open_existing(config) as database:
+        if database is None:
+            raise StoreError("there is no database yet; `replicate run` makes it")
+        yield _runs(database)
+
+
+@asynccontextmanager
+async def open_rulebook(config: Config) -> AsyncIterator[Rulebook]:
+    """Open the rules, to look at them. Without a database there are those of the file alone."""
+    from replicator.service.rulebook import NoRules, Rulebook
+    from replicator.store.rules import Rules
+
+    async with _open_existing(config) as database:
+        yield Rulebook(NoRules() if database is None else Rules(database), config.rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What carries out rules, and what knows of them and of their runs."""
+
+    rulebook: Rulebook
+    runs: Runs
+    runner: Runner
+
+
+@asynccontextmanager
+async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[Service]:
+    """Build what carries out rules; an embedded database is made on the spot.
+
+    Raises StoreError if the database cannot be used.
+    """
+    from replicator.service.rulebook import Rulebook
+    from replicator.service.runner import RunLimits, Runner
+    from replicator.store.database import Database
+    from replicator.store.inventory import LedgerInventory
+    from replicator.store.ledger import Ledger
+    from replicator.store.rules import Rules
+    from replicator.transfer.copy import Transfer
+
+    async with (
+        await Database.open(config.service.database, upgrade=True) as database,
+        open_registries(config, listener=listener) as registries,
+    ):
+        ledger, runs = Ledger(database), _runs(database)
+        inventory = LedgerInventory(ledger, _now)
+        runner = Runner(
+            registries=registries,
+            copier=Transfer(inventory=inventory, listener=listener),
+            ledger=ledger,
+            runs=runs,
+            clock=_now,
+            confirm_after=config.service.confirm_after,
+            limits=RunLimits(images=config.service.concurrency),
+        )
+        try:
+            yield Service(Rulebook(Rules(database), config.rules), runs, runner)
+        finally:
+            await inventory.flush()
+
+
+@asynccontextmanager
+async def open_registries(config: Config, *, listener: Listener) -> AsyncIterator[Registries]:
+    """Build what opens repositories; nothing is sent yet."""
+    from replicator.registry.client import open_registry
+    from replicator.service.registries import Registries
+
+    async with Registries(
+        {name: entry.settings for name, entry in config.registries.items()},
+        open_registry=partial(open_registry, keychain=keychain(config)),
+        open_layout=_open_layout,
+        listener=listener,
+    ) as registries:
+        yield registries
+
+
+@asynccontextmanager
+async def open_one_registry(
+    config: Config, name: str, *, logins: Keychain | None = None
+) -> AsyncIterator[Registry]:
+    """Open the client of one registry, with its own logins unless others are given."""
+    from replicator.registry.client import open_registry
+    from replicator.registry.settings import RegistrySettings
+
+    entry = config.registries.get(name)
+    registry = open_registry(
+        entry.settings if entry else RegistrySettings(name),
+        keychain=logins or keychain(config),
+    )
+    try:
+        yield registry
+    finally:
+        await registry.aclose()
+
+
+async def check_login(config: Config, name: str, credentials: Credentials) -> None:
+    """Make sure that a registry takes *credentials*. Raises Unauthorized."""
+    from replicator.registry.keychain import Given
+
+    async with open_one_registry(config, name, logins=Given(name, credentials)) as registry:
+        await registry.check_login()
+
+
+async def keep_login(name: str, credentials: Credentials) -> None:
+    """Keep a login where Docker keeps it. Raises ConfigError."""
+    from replicator.registry.docker_config import store_login
+
+    await store_login(docker_config_file(os.environ), name, credentials)
+
+
+async def forget_login(name: str) -> bool:
+    """Forget a login where Docker keeps it; False if there was none. Raises ConfigError."""
+    from replicator.registry.docker_config import erase_login
+
+    return await erase_login(docker_config_file(os.environ), name)
+
+
+def keychain(config: Config) -> Keychain:
+    """Build what finds credentials: the configuration's first, then Docker's."""
+    from replicator.registry.docker_config import DockerKeychain
+    from replicator.registry.keychain import ConfiguredKeychain, FirstOf
+
+    named = {
+        name: entry.credential
+        for name, entry in config.registries.items()
+        if entry.credential is not None
+    }
+    configured = ConfiguredKeychain(named, os.environ)
+    if not config.service.docker_config:
+        return configured
+    return FirstOf(configured, DockerKeychain(docker_config_file(os.environ)))
+
+
+def docker_config_file(environment: Mapping[str, str]) -> Path:
+    """Return where Docker keeps its logins."""
+    folder = environment.get("DOCKER_CONFIG")
+    if folder:
+        return Path(folder) / "config.json"
+    # Not Path.home(): a container may run as a user who has no home.
+    return Path(environment.get("HOME", "/")) / ".docker" / "config.json"
+
+
+@asynccontextmanager
+async def _open_existing(config: Config) -> AsyncIterator[Database | None]:
+    """Open a database that is there; None if it is not. An older file is brought up to date."""
+    from replicator.store.database import Database
+
+    url = config.service.database
+    async with Database(url) as database:
+        missing = await database.revision() is None
+    if missing:
+        yield None
+        return
+    async with await Database.open(url, upgrade=True) as database:
+        yield database
+
+
+def _runs(database: Database) -> Runs:
+    from replicator.store.owner import Owner
+    from replicator.store.runs import Runs
+
+    return Runs(database, Owner.this_process())
+
+
+def _open_layout(folder: Path) -> Repository:
+    from replicator.layout.layout import open_layout
+
+    return open_layout(folder)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

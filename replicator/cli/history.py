@@ -1,0 +1,129 @@
+"""Runs and their actions as the history shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from replicator.cli.output import time_json
+from replicator.cli.text import seconds_text, size_text, time_text
+from replicator.store.records import ActionRecord, RunRecord
+
+RUN_HEADER: Final = (
+    *("RUN", "RULE", "STATE", "STARTED (UTC)", "TOOK"),
+    *("COPIED", "IN STEP", "FAILED", "MOVED", "REQUESTS", "BY"),
+)
+ACTION_HEADER: Final = ("OUTCOME", "SOURCE", "DESTINATION", "MOVED", "WHY")
+
+
+def run_row(run: RunRecord) -> tuple[object, ...]:
+    """Return a run as a row of a table."""
+    counts = run.totals.counts
+    return (
+        run.id,
+        run.rule.name,
+        run.state.value,
+        time_text(run.started_at),
+        _took(run),
+        counts.get("copied", 0),
+        counts.get("skipped", 0),
+        _troubles(run),
+        size_text(run.totals.bytes_moved),
+        _requests(run),
+        run.trigger,
+    )
+
+
+def run_fields(run: RunRecord) -> Iterator[tuple[str, object]]:
+    """Yield what is to be said of one run."""
+    totals = run.totals
+    yield "run", run.id
+    yield "rule", f"{run.rule.name} (revision {run.rule.revision})"
+    yield "state", run.state.value
+    yield "error", run.error
+    yield "asked by", run.trigger
+    yield "started", f"{time_text(run.started_at)} UTC"
+    yield "took", _took(run)
+    counts = totals.counts.items()
+    yield "tags", ", ".join(f"{number:,} {name}" for name, number in counts if number)
+    yield (
+        "bytes",
+        f"{size_text(totals.bytes_moved)} moved, {size_text(totals.bytes_mounted)} mounted, "
+        f"{size_text(totals.bytes_skipped)} skipped",
+    )
+    for registry, kinds in totals.requests.items():
+        listed = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items())
+        yield "requests", f"{registry}: {listed}"
+
+
+def run_json(run: RunRecord) -> dict[str, Any]:
+    """Return a run for programs, in the words of a report."""
+    totals = run.totals
+    return {
+        "run": run.id,
+        "rule": run.rule.name,
+        "revision": run.rule.revision,
+        "state": run.state.value,
+        "error": run.error,
+        "trigger": run.trigger,
+        "started_at": time_json(run.started_at),
+        "finished_at": time_json(run.finished_at),
+        "counts": dict(totals.counts),
+        "bytes": {
+            "moved": totals.bytes_moved,
+            "mounted": totals.bytes_mounted,
+            "skipped": totals.bytes_skipped,
+        },
+        "requests": {registry: dict(kinds) for registry, kinds in totals.requests.items()},
+    }
+
+
+def action_row(action: ActionRecord) -> tuple[object, ...]:
+    """Return a tag of a run as a row of a table."""
+    return (
+        action.outcome.value,
+        action.source,
+        f"{action.destination}:{action.tag}",
+        size_text(action.bytes_moved),
+        action.reason if action.error is None else action.error.message,
+    )
+
+
+def action_json(action: ActionRecord) -> dict[str, Any]:
+    """Return a tag of a run for programs, in the words of a report."""
+    error = action.error
+    return {
+        "source": action.source,
+        "destination": str(action.destination),
+        "tag": str(action.tag),
+        "decision": action.decision.value,
+        "reason": action.reason,
+        "outcome": action.outcome.value,
+        "source_digest": None if action.source_digest is None else str(action.source_digest),
+        "digest": None if action.digest is None else str(action.digest),
+        "attempts": action.attempts,
+        "bytes": {
+            "moved": action.bytes_moved,
+            "mounted": action.bytes_mounted,
+            "skipped": action.bytes_skipped,
+        },
+        "class": None if error is None else error.kind,
+        "side": None if error is None else error.side,
+        "status": None if error is None else error.status,
+        "code": None if error is None else error.code,
+        "message": None if error is None else error.message,
+    }
+
+
+def _took(run: RunRecord) -> str:
+    if run.finished_at is None:
+        return "-"
+    return seconds_text((run.finished_at - run.started_at).total_seconds())
+
+
+def _troubles(run: RunRecord) -> int:
+    return sum(run.totals.counts.get(name, 0) for name in ("failed", "blocked", "deferred"))
+
+
+def _requests(run: RunRecord) -> int:
+    return sum(sum(kinds.values()) for kinds in run.totals.requests.values())

@@ -1,0 +1,13 @@
+"""Interruption: a command was ended before it was done."""
+
+from __future__ import annotations
+
+import typer
+
+
+class Interrupted(typer.Abort):
+    """Ctrl-C or SIGTERM ended the work; ``number`` is the signal's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number

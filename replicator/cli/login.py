@@ -1,0 +1,101 @@
+"""``replicate login`` and ``logout``: logins, kept where Docker keeps them."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from replicator import bootstrap
+from replicator.cli.completion import complete_registries
+from replicator.cli.groups import examples
+from replicator.cli.session import Session, session_of
+from replicator.errors import ConfigError
+
+if TYPE_CHECKING:
+    from replicator.registry.settings import Credentials
+
+LOGIN_EXAMPLES: Final = examples(
+    "replicate login registry.example.com -u alice",
+    "cat password | replicate login docker.io -u alice --password-stdin",
+)
+LOGOUT_EXAMPLES: Final = examples("replicate logout registry.example.com")
+
+# In characters. More is no password, and somebody's file by mistake.
+_LONGEST: Final = 64 * 1024
+
+_Host = Annotated[
+    str,
+    typer.Argument(
+        metavar="HOST",
+        help="The registry, as references have it.",
+        autocompletion=complete_registries,
+    ),
+]
+
+
+def login(
+    context: typer.Context,
+    host: _Host,
+    username: Annotated[
+        str, typer.Option("-u", "--username", metavar="NAME", help="Asked for if left out.")
+    ] = "",
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+) -> None:
+    """Log in to a registry, and keep the login where Docker keeps it.
+
+    The login is tried first; one that is refused is not kept.
+    """
+    from replicator.cli.running import run_async
+
+    registry = registry_name(host)
+    credentials = _credentials(username, from_stdin=password_stdin)
+    run_async(
+        _login(session_of(context), registry, credentials), loop_factory=bootstrap.new_event_loop
+    )
+    print(f"logged in to {registry} as {credentials.username}")
+
+
+def logout(context: typer.Context, host: _Host) -> None:
+    """Forget the login of a registry."""
+    from replicator.cli.running import run_async
+
+    registry = registry_name(host)
+    if run_async(bootstrap.forget_login(registry)):
+        print(f"logged out of {registry}")
+    else:
+        print(f"there was no login for {registry}")
+
+
+def registry_name(host: str) -> str:
+    """Return the name that references have for *host*. Raises InvalidReference."""
+    from replicator.oci.reference import RepositoryName, canonical_registry
+
+    name = canonical_registry(host.removeprefix("https://").removesuffix("/"))
+    return RepositoryName(name, "any").registry
+
+
+async def _login(session: Session, registry: str, credentials: Credentials) -> None:
+    await bootstrap.check_login(session.config(), registry, credentials)
+    await bootstrap.keep_login(registry, credentials)
+
+
+def _credentials(username: str, *, from_stdin: bool) -> Credentials:
+    """Ask for what is missing. A password is never an argument: others can read those."""
+    from replicator.registry.settings import Credentials
+
+    if from_stdin:
+        if not username:
+            raise ConfigError("--password-stdin needs a user name: add -u NAME")
+        password = sys.stdin.read(_LONGEST).rstrip("\r\n")
+    else:
+        if not sys.stdin.isatty():
+            raise ConfigError("nobody can be asked for a password here; use --password-stdin")
+        username = username or typer.prompt("user name", err=True)
+        password = typer.prompt("password", hide_input=True, err=True)
+    if not password:
+        raise ConfigError("the password is empty")
+    return Credentials(username, password)

@@ -1,0 +1,146 @@
+"""The command line: the app, and the one place that turns errors into exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from replicator import __version__
+from replicator.cli import copy, database, demo, login, registry, rules, run, runs
+from replicator.cli.exit_codes import FAILED, USAGE, code_of
+from replicator.cli.groups import examples, help_unless_called
+from replicator.cli.interruption import Interrupted
+from replicator.cli.messages import complain, say
+from replicator.cli.session import Session, session_of
+from replicator.errors import ReplicatorError
+
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="replicate",
+    help="Keep container repositories in step between registries.",
+    epilog=examples(
+        "replicate demo",
+        "replicate copy alpine:3.20 registry.example.com/alpine:3.20",
+        "replicate --config rules.toml run",
+    ),
+    invoke_without_command=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(name="copy", epilog=copy.EXAMPLES)(copy.copy)
+app.command(name="run", epilog=run.RUN_EXAMPLES)(run.run)
+app.command(name="plan", epilog=run.PLAN_EXAMPLES)(run.plan)
+app.add_typer(runs.app, name="runs")
+app.add_typer(rules.app, name="rule")
+app.add_typer(registry.app, name="registry")
+app.command(name="login", epilog=login.LOGIN_EXAMPLES)(login.login)
+app.command(name="logout", epilog=login.LOGOUT_EXAMPLES)(login.logout)
+app.add_typer(database.app, name="db")
+app.command(name="demo", epilog=demo.EXAMPLES)(demo.demo)
+
+
+def main() -> None:
+    """Run the command line and exit with the code that the outcome calls for.
+
+    0 success or nothing to do · 1 failed · 2 usage or configuration · 3 partial · 4 a rule
+    selected nothing · 130 interrupted by Ctrl-C, 143 by SIGTERM.
+    """
+    code = _exit_code(Session())
+    _flush()
+    sys.exit(code)
+
+
+def _show_version(wanted: bool | None) -> None:
+    if wanted:
+        print(f"replicate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Configuration file. Else $REPLICATOR_CONFIG, else ./config.toml if there is one.",
+        ),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="sqlite:///FILE or postgresql://USER@HOST/NAME. Else $REPLICATOR_DATABASE, else "
+            "what the configuration says, else ./replicator.db.",
+        ),
+    ] = None,
+    verbose: Annotated[
+        int, typer.Option("-v", "--verbose", count=True, help="Say more; twice: each request.")
+    ] = 0,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_show_version, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    session = session_of(context)
+    session.config_file, session.database_url = config, database
+    session.verbosity = verbose
+    help_unless_called(context)
+
+
+def _exit_code(session: Session) -> int:
+    try:
+        code = app(prog_name="replicate", standalone_mode=False, obj=session)
+    except Interrupted as error:
+        complain("interrupted; what was copied stays, and the next run goes on from there")
+        return 128 + error.number
+    except typer.Abort:
+        return _INTERRUPTED
+    except typer.TyperException as error:
+        return _refuse(error)
+    except ReplicatorError as error:
+        complain(str(error))
+        return code_of(error)
+    except Exception as error:
+        complain(
+            f"internal error: {error!r}; this is a mistake in replicate, please report it "
+            "with what `replicate -v …` shows"
+        )
+        _show_trace(session)
+        return FAILED
+    return code if isinstance(code, int) else 0
+
+
+def _refuse(error: typer.TyperException) -> int:
+    """Say what is wrong with the command line, and where its help is."""
+    context = getattr(error, "ctx", None)
+    hint = f"; try `{context.command_path} --help`" if context is not None else ""
+    complain(error.format_message().rstrip(".") + hint)
+    return USAGE
+
+
+def _show_trace(session: Session) -> None:
+    """Show where an error comes from to those who asked for more."""
+    if session.verbosity:
+        import traceback
+
+        for line in traceback.format_exc().splitlines():
+            say(line)
+
+
+def _flush() -> None:
+    """Write what is left. A reader that is gone, such as ``head``, is no failure."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            # The interpreter flushes once more at its end, and would complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

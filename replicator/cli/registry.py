@@ -1,0 +1,114 @@
+"""``replicate registry``: the registries that are known, and whether they answer."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from replicator import bootstrap
+from replicator.cli.completion import complete_registries
+from replicator.cli.exit_codes import FAILED, SUCCESS
+from replicator.cli.groups import examples, group
+from replicator.cli.login import registry_name
+from replicator.cli.options import Json
+from replicator.cli.session import Session, session_of
+from replicator.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from replicator.config import RegistryEntry
+    from replicator.registry.probe import Finding
+
+app = group("Show the registries that are configured, and try them.")
+
+
+@app.command(
+    name="list", epilog=examples("replicate registry list", "replicate registry list --json")
+)
+def list_registries(context: typer.Context, json: Json = False) -> None:
+    """List the registries of the configuration, and how each is reached."""
+    from replicator.cli.output import print_json, print_table
+
+    entries = session_of(context).config().registries.values()
+    if json:
+        print_json({"registries": list(map(_entry_json, entries))})
+    else:
+        print_table(
+            ("REGISTRY", "KIND", "ENDPOINT", "LOGIN"),
+            (tuple(_entry_json(entry).values()) for entry in entries),
+        )
+
+
+@app.command(
+    epilog=examples(
+        "replicate registry check registry.example.com",
+        "replicate registry check quay.io --repository team/app --write",
+    ),
+)
+def check(
+    context: typer.Context,
+    host: Annotated[
+        str,
+        typer.Argument(
+            metavar="HOST",
+            help="The registry, as references have it.",
+            autocompletion=complete_registries,
+        ),
+    ],
+    repository: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Try this repository as well.")
+    ] = None,
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="Send a blob of a few bytes to it; nothing refers to it."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Find out whether a registry answers, takes our login, and how it behaves.
+
+    Exits with 1 when something is not as it has to be.
+    """
+    from replicator.cli.messages import complain
+    from replicator.cli.output import print_fields, print_json
+    from replicator.cli.running import run_async
+
+    if write and repository is None:
+        raise ConfigError("--write needs a repository to write to; add --repository PATH")
+    name = registry_name(host)
+    work = _probe(session_of(context), name, repository, writes=write)
+    findings = run_async(work, loop_factory=bootstrap.new_event_loop)
+    good = all(finding.good is not False for finding in findings)
+    if json:
+        found = list(map(dataclasses.asdict, findings))
+        print_json({"registry": name, "good": good, "findings": found})
+    else:
+        print_fields((each.subject, each.text) for each in findings if each.good is not False)
+    for finding in findings:
+        if finding.good is False:
+            complain(finding.text)
+    raise typer.Exit(SUCCESS if good else FAILED)
+
+
+async def _probe(
+    session: Session, name: str, repository: str | None, *, writes: bool
+) -> Sequence[Finding]:
+    from replicator.registry.probe import probe
+
+    async with bootstrap.open_one_registry(session.config(), name) as registry:
+        return [finding async for finding in probe(registry, repository, writes=writes)]
+
+
+def _entry_json(entry: RegistryEntry) -> dict[str, str]:
+    from replicator.registry.profile import profile_for
+
+    settings, credential = entry.settings, entry.credential
+    login = "docker" if credential is None else (credential.username or "identity token")
+    return {
+        "registry": settings.name,
+        "kind": profile_for(settings.name, settings.kind).kind,
+        "endpoint": settings.endpoint or f"https://{settings.name}",
+        "login": login,
+    }

@@ -1,0 +1,113 @@
+"""``replicate run`` and ``replicate plan``: what the rules say, done or shown."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from replicator import bootstrap
+from replicator.cli.completion import complete_rules
+from replicator.cli.groups import examples
+from replicator.cli.options import Json, Report
+from replicator.cli.session import Session, session_of
+
+if TYPE_CHECKING:
+    from replicator.service.report import RunReport
+
+RUN_EXAMPLES: Final = examples(
+    "replicate run",
+    "replicate run base-images --dry-run",
+    "replicate --config rules.toml run --report - | jq .runs[].counts",
+)
+PLAN_EXAMPLES: Final = examples(
+    "replicate plan", "replicate plan base-images", "replicate plan base-images --json"
+)
+_TRIGGER: Final = "command line"
+
+_Rules = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[RULE]...",
+        help="Names of rules; all that are enabled if none is given.",
+        autocompletion=complete_rules,
+    ),
+]
+
+
+def run(
+    context: typer.Context,
+    rules: _Rules = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done, and write nothing.")
+    ] = False,
+    report: Report = None,
+) -> None:
+    """Carry out rules now, and wait for the end.
+
+    Rules of the configuration file are brought into the database first; a database in a file is
+    made on the spot. Exits with 0 when all is in step, 1 when a rule failed, 3 when some tags
+    did, and 4 when a rule selected nothing.
+    """
+    from replicator.cli.messages import say
+    from replicator.cli.output import STDOUT, check_report, write_report
+    from replicator.cli.reports import complain_of, plan_text, run_text
+    from replicator.service.report import exit_code, to_json
+
+    check_report(report)
+    reports, announced = _carry_out(session_of(context), rules or (), dry_run=dry_run)
+    show = say if report == STDOUT else print
+    for each in reports:
+        for line in plan_text(each) if dry_run else [run_text(each)]:
+            show(line)
+        complain_of(each, announced)
+    if report is not None:
+        write_report(to_json(reports), report)
+    raise typer.Exit(exit_code(reports))
+
+
+def plan(context: typer.Context, rules: _Rules = None, json: Json = False) -> None:
+    """Show what a run would do with each tag, and why.
+
+    Both sides are only asked, by requests that count as no pull; nothing is written.
+    """
+    from replicator.cli.output import print_json
+    from replicator.cli.reports import complain_of, plan_json, plan_text
+    from replicator.service.report import exit_code
+
+    reports, announced = _carry_out(session_of(context), rules or (), dry_run=True)
+    if json:
+        print_json({"plans": list(map(plan_json, reports))})
+    for each in reports:
+        if not json:
+            print("\n".join(plan_text(each)))
+        complain_of(each, announced)
+    raise typer.Exit(exit_code(reports))
+
+
+def _carry_out(
+    session: Session, names: Sequence[str], *, dry_run: bool
+) -> tuple[Sequence[RunReport], Collection[tuple[str, str]]]:
+    """Return the reports, and which failed tags were announced while that went on."""
+    from replicator.cli.running import run_async
+
+    work = _run(session, names, dry_run=dry_run)
+    return run_async(work, loop_factory=bootstrap.new_event_loop)
+
+
+async def _run(
+    session: Session, names: Sequence[str], *, dry_run: bool
+) -> tuple[Sequence[RunReport], Collection[tuple[str, str]]]:
+    from replicator.cli.progress import FailedTags, shown_progress
+    from replicator.events import to_all
+
+    config, failed = session.config(), FailedTags()
+    with shown_progress(verbosity=session.verbosity) as progress:
+        listener = to_all(progress, failed)
+        async with bootstrap.open_service(config, listener=listener) as service:
+            if not dry_run:
+                await service.rulebook.bring_in()
+            rules = await service.rulebook.named(names)
+            reports = await service.runner.run_all(rules, trigger=_TRIGGER, dry_run=dry_run)
+            return reports, failed.tags

@@ -1,0 +1,60 @@
+"""How a command runs its work, and how it is interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+from replicator.cli.interruption import Interrupted
+
+T = TypeVar("T")
+
+# Seconds between Ctrl-C and the end, however stuck a connection may be. Nothing at a destination
+# is torn at any moment, and what is durable is written within a fraction of this.
+_GRACE: Final = 1.5
+_SHOW_CURSOR: Final = "\x1b[?25h"
+
+
+def run_async(
+    work: Coroutine[Any, Any, T],
+    *,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> T:
+    """Run *work* to its end, or until Ctrl-C or SIGTERM; then it has a moment to clean up.
+
+    A second signal, or the end of that moment, ends the process. Raises Interrupted.
+    """
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        loop = runner.get_loop()
+        task = loop.create_task(work)
+        received: list[int] = []
+
+        def interrupt(number: int) -> None:
+            if received:
+                _leave(number)
+            received.append(number)
+            timer = threading.Timer(_GRACE, _leave, (number,))
+            timer.daemon = True
+            timer.start()
+            task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, interrupt, number)
+        try:
+            return loop.run_until_complete(task)
+        except BaseException as error:
+            if not received:
+                raise
+            raise Interrupted(received[0]) from error
+
+
+def _leave(number: int) -> None:
+    """End the process at once, and leave the terminal as it was."""
+    if sys.stderr.isatty():
+        os.write(sys.stderr.fileno(), _SHOW_CURSOR.encode())
+    os._exit(128 + number)
