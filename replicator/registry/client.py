@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from functools import cache
 from typing import Final
 from weakref import WeakValueDictionary
@@ -22,7 +23,7 @@ from replicator.registry.keychain import Keychain
 from replicator.registry.knowledge import Knowledge
 from replicator.registry.pagination import MAX_PAGE_SIZE, names
 from replicator.registry.plain_http import may_be_plain
-from replicator.registry.profile import Profile, profile_for
+from replicator.registry.profile import profile_for
 from replicator.registry.repository import Repository
 from replicator.registry.retry import Clock
 from replicator.registry.scopes import Scope
@@ -32,8 +33,6 @@ from replicator.registry.slots import Limits
 from replicator.registry.transport import Http1Transport, make_ssl_context
 from replicator.registry.wire import Wire
 
-# What a ping may say: 401 is a registry's answer to whoever has no credentials.
-_PING: Final = frozenset({200, 401})
 _CLOCK: Final = Clock()
 
 
@@ -51,9 +50,14 @@ class Registry:
         return self._sender.registry
 
     @property
-    def profile(self) -> Profile:
-        """The profile in use, which the registry's first challenge may have told."""
-        return self._sender.knowledge.profile
+    def origin(self) -> str:
+        """Where the API is; before the first request it may be said to be with TLS and not be."""
+        return str(self._sender.gate.origin)
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """What is known by now of how the registry behaves."""
+        return self._sender.knowledge
 
     def repository(self, path: str) -> Repository:
         """Open the repository at *path*. Raises InvalidReference."""
@@ -63,38 +67,44 @@ class Registry:
 
     async def ping(self) -> None:
         """Make sure that a registry answers, whether or not it lets us in. Raises NotARegistry."""
-        call = Call(RequestKind.PING, "GET", "", self.name, "GET /v2/", expected=_PING)
-        answer = await self._sender.send(call)
-        if answer.is_web_page and answer.status == 200:
+        call = Call(RequestKind.PING, "GET", "", self.name, "GET /v2/")
+        try:
+            answer = await self._sender.send(call)
+        except errors.Unauthorized:
+            return
+        if answer.is_web_page:
             raise not_a_registry(answer, self._sender.attempt(call), "a web page")
 
-    async def check_login(self) -> None:
+    async def check_login(self) -> str:
         """Make sure that the registry takes our credentials, or takes us without any.
 
-        Raises Unauthorized, NotARegistry, RegistryUnavailable.
+        Returns the scheme: ``Bearer``, ``Basic``, or nothing if none is asked for. Raises
+        Unauthorized, NotARegistry, RegistryUnavailable.
         """
         await self._sender.settle_scheme()
         await self._authenticator.check_login()
+        authorization = await self._authenticator.authorization(())
+        return (authorization or "").partition(" ")[0]
 
-    async def list_repositories(self) -> AsyncIterator[tuple[str, ...]]:
+    async def list_repositories(self) -> AsyncGenerator[tuple[str, ...], None]:
         """List the paths of the repositories, page by page, as far as we may see them.
 
         Raises Unauthorized, Denied or NotFound where there is no catalogue for us.
         """
-        scope = Scope.parse(self.profile.catalogue_scope) if self.profile.catalogue_scope else None
+        profile = self.knowledge.profile
         call = Call(
             RequestKind.CATALOG,
             "GET",
             "_catalog",
             self.name,
             "GET _catalog",
-            scopes=(scope,) if scope else (),
+            scopes=(Scope.parse(profile.catalogue_scope),) if profile.catalogue_scope else (),
             limit=MAX_PAGE_SIZE,
         )
-        async for page in names(
-            self._sender, call, "repositories", self._path, page_size=self.profile.page_size
-        ):
-            yield page
+        listing = names(self._sender, call, "repositories", self._path, page_size=profile.page_size)
+        async with aclosing(listing):
+            async for page in listing:
+                yield page
 
     def _path(self, text: str) -> str:
         return RepositoryName(self.name, text).path

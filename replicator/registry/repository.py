@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from replicator.events import BlobOutcome
@@ -43,7 +43,7 @@ class Repository:
     def name(self) -> RepositoryName:
         return self._name
 
-    def list_tags(self) -> AsyncIterator[tuple[Tag, ...]]:
+    def list_tags(self) -> AsyncGenerator[tuple[Tag, ...], None]:
         return self._tags.list()
 
     async def resolve(self, ref: ManifestRef) -> Descriptor:
