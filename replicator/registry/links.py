@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-# <target> and its parameters. A target may have commas, a quoted value commas and semicolons.
-_PARAMETER: Final = r';\s*[^\s=;,"]+\s*(?:=\s*(?:"[^"]*"|[^\s;,"]*))?\s*'
-_VALUE: Final = re.compile(rf"<([^<>]*)>\s*((?:{_PARAMETER})*)")
-_REL: Final = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]*))', re.IGNORECASE)
+# A target may have commas, a quoted value commas and semicolons.
+_NAME: Final = r'[^\s=;,"]+'
+_TEXT: Final = r'"(?:\\.|[^"\\])*"|[^\s;,"]*'
+_VALUE: Final = re.compile(rf"<([^<>]*)>\s*((?:;\s*{_NAME}\s*(?:=\s*(?:{_TEXT}))?\s*)*)")
+_PARAMETER: Final = re.compile(rf";\s*({_NAME})\s*(?:=\s*({_TEXT}))?")
 # Characters of a header that are looked at; no registry's link is nearly as long.
 _LONGEST: Final = 8192
 
@@ -19,8 +20,7 @@ def next_link(header: str) -> str | None:
     Several values may stand in one header, and Harbor puts ``rel="prev"`` first.
     """
     for target, parameters in _VALUE.findall(header[:_LONGEST]):
-        match = _REL.search(parameters)
-        relations = (match[1] or match[2] or "") if match else ""
-        if "next" in relations.lower().split():
-            return str(target)
+        for name, text in _PARAMETER.findall(parameters):
+            if name.lower() == "rel" and "next" in text.strip('"').lower().split():
+                return str(target)
     return None
