@@ -34,6 +34,8 @@ class TestOrigin:
             ("a.example", {"endpoint": "b.example:5000"}, "https://b.example:5000"),
             ("[::1]:5000", {}, "https://[::1]:5000"),
             ("localhost:5000", {}, "https://localhost:5000"),
+            ("a.example:80", {"plain_http": True}, "http://a.example"),
+            ("a.example:443", {"plain_http": True}, "http://a.example:443"),
         ],
     )
     def test_the_origin_is_where_the_api_is_served(self, name, settings, expected):
@@ -61,7 +63,7 @@ class TestOrigin:
 
 class TestPlainHttp:
     @pytest.mark.parametrize(
-        "name", ["localhost:5000", "127.0.0.1:5000", "[::1]:5000", "127.9.9.9"]
+        "name", ["localhost:5000", "a.localhost", "127.0.0.1:5000", "[::1]:5000", "127.9.9.9"]
     )
     def test_a_host_on_this_machine_may_turn_out_to_speak_no_tls(self, name):
         subject = gate(name)
@@ -161,6 +163,7 @@ class TestOddUrls:
             gate().read_url(SOURCE, "http://evil.example/?signature=canary")
 
         assert HOST in str(refusal.value)
+        assert "http://evil.example" in str(refusal.value)
         assert refusal.value.registry == HOST
         assert "canary" not in str(refusal.value)
 
@@ -220,6 +223,10 @@ class TestRedirects:
         gate().check_redirect(
             SOURCE, httpx.URL("https://bucket.s3.amazonaws.com/x?X-Amz-Signature=1")
         )
+
+    def test_an_odd_target_is_refused_here_too(self):
+        with pytest.raises(OutboundRefused):
+            gate().check_redirect(SOURCE, httpx.URL("https://user@storage.example.com/"))
 
     @pytest.mark.parametrize("target", ["http://registry.example.com/", "http://evil.example/"])
     def test_tls_is_not_left(self, target):
@@ -496,6 +503,42 @@ class TestAddresses:
 
         for address in (PUBLIC, "10.0.0.1", PUBLIC):
             self.connect(subject, self.OWN, address)
+
+    def test_without_a_certificate_a_registry_may_stay_where_it_is(self):
+        public, private = gate(plain_http=True), gate(plain_http=True)
+        own = httpx.URL(f"{public.origin}/v2/")
+
+        for address in (PUBLIC, "8.8.8.8"):
+            self.connect(public, own, address)
+        for address in ("10.0.0.1", "10.0.0.2", PUBLIC):
+            self.connect(private, own, address)
+
+    def test_it_may_also_move_to_a_listed_network(self):
+        subject = gate(plain_http=True, allowed_networks=("10.0.0.0/8",))
+        own = httpx.URL(f"{subject.origin}/v2/")
+        self.connect(subject, own, PUBLIC)
+
+        self.connect(subject, own, "10.0.0.1")
+
+    def test_a_registry_at_a_special_address_does_not_lead_to_others(self):
+        subject = gate()
+        self.connect(subject, self.OWN, "169.254.1.1")
+
+        with pytest.raises(OutboundRefused):
+            self.connect(subject, self.OTHER, "169.254.169.254")
+
+    @pytest.mark.parametrize("networks", [(), ("10.0.0.0/8",)])
+    def test_an_address_that_cannot_be_read_is_in_no_network(self, networks):
+        with pytest.raises(OutboundRefused):
+            self.connect(gate(allowed_networks=networks), self.OTHER, "nonsense")
+
+    def test_a_registry_that_turns_out_to_be_public_has_no_private_storage(self):
+        subject = gate()
+        self.connect(subject, self.OWN, "10.0.0.1")
+        self.connect(subject, self.OWN, PUBLIC)
+
+        with pytest.raises(OutboundRefused):
+            self.connect(subject, self.OTHER, "10.0.0.1")
 
     def test_a_registry_that_was_public_once_has_no_private_storage(self):
         subject = gate()
