@@ -93,7 +93,7 @@ def decide(candidate: Candidate, policy: Policy) -> tuple[Decision, str]:
             return Decision.COPY, _moved(ours, source, policy)
     expected = ours.digest if ours and unchanged else _digest_of_whole(source, policy)
     if seen.digest is not None and seen.digest == expected:
-        since = f"unchanged since {ours.published_at:%Y-%m-%d %H:%M}" if ours else ""
+        since = f"unchanged since {str(ours.published_at)[:16]}" if ours else ""
         return Decision.SKIP, since or "is already at the destination"
     return _replace(candidate, policy, unchanged=unchanged)
 

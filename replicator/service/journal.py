@@ -204,9 +204,9 @@ class Journal:
             {name: self.counts[name] for name in COUNTS},
             self.tally,
             by_name(requests) if requests else {},
-            tuple(self.failures),
-            tuple(self.actions),
-            tuple(self.left_out),
+            sorted(self.failures, key=lambda each: (each.source, each.destination, each.tag)),
+            sorted(self.actions, key=lambda each: (each.destination, each.tag)),
+            sorted(self.left_out, key=lambda each: each.source),
             error,
         )
 

@@ -31,7 +31,7 @@ class RepositoryRun:
         self._name = name
         self._handling = handling
         self._journal = context.journal
-        self._source = context.registries.repository(name)
+        self._source = context.sources.repository(name)
         now = context.clock()
         self._listing = TagListing(self._source, context.rule.selector, now=now)
         self._observer = Observer(

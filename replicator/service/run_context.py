@@ -18,6 +18,7 @@ from replicator.service.journal import Journal
 from replicator.service.ledger_reader import LedgerReader
 from replicator.service.protocols import Copier
 from replicator.service.registries import Registries
+from replicator.service.shared_sources import SharedSources
 
 
 @dataclass(slots=True)
@@ -30,6 +31,7 @@ class RunContext:
 
     rule: PreparedRule
     journal: Journal
+    sources: SharedSources
     registries: Registries
     copier: Copier
     rows: LedgerReader

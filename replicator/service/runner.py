@@ -24,6 +24,7 @@ from replicator.service.report import RunReport
 from replicator.service.repository_run import RepositoryRun
 from replicator.service.requests import counted_requests
 from replicator.service.run_context import Handling, RunContext
+from replicator.service.shared_sources import SharedSources
 from replicator.store.records import RunState
 from replicator.transfer.concurrency import first_error, together
 from replicator.transfer.sides import SOURCE
@@ -92,11 +93,12 @@ class Runner:
         if the database cannot. When cancelled, what was done is written down first.
         """
         prepared = [prepare(rule, where=f'rule "{rule.name}": ') for rule in rules]
+        sources = SharedSources(self._registries, [rule.source for rule in prepared])
         slots = asyncio.Semaphore(self._limits.rules)
 
         async def one(rule: PreparedRule) -> RunReport:
             async with slots:
-                return await self._run(rule, trigger, dry_run=dry_run)
+                return await self._run(rule, sources, trigger, dry_run=dry_run)
 
         with _single_error():
             async with asyncio.TaskGroup() as group:
@@ -115,7 +117,9 @@ class Runner:
                 # The next sign is early enough; if the database stays away, the runs will tell.
                 _log.warning("lease not renewed", extra={"error": str(error)})
 
-    async def _run(self, rule: PreparedRule, trigger: str, *, dry_run: bool) -> RunReport:
+    async def _run(
+        self, rule: PreparedRule, sources: SharedSources, trigger: str, *, dry_run: bool
+    ) -> RunReport:
         """Carry out one rule, between its start and its end in the history."""
         journal = Journal(rule.rule, ledger=self._ledger, runs=self._runs, clock=self._clock)
         if not dry_run:
@@ -126,7 +130,7 @@ class Runner:
         with counted_requests() as requests:
             try:
                 with _single_error():
-                    await self._carry_out(rule, journal)
+                    await self._carry_out(self._context(rule, sources, journal))
             except asyncio.CancelledError:
                 await journal.finish(RunState.CANCELLED, requests)
                 raise
@@ -137,10 +141,9 @@ class Runner:
                 raise
             return await journal.finish(journal.state, requests, error=journal.complaint)
 
-    async def _carry_out(self, rule: PreparedRule, journal: Journal) -> None:
+    async def _carry_out(self, context: RunContext) -> None:
         """Take up each repository as it is discovered."""
-        context = self._context(rule, journal)
-        handling = Handling.of_selected(rule)
+        rule, handling = context.rule, Handling.of_selected(context.rule)
         slots = asyncio.Semaphore(self._limits.repositories)
         async with asyncio.TaskGroup() as group:
             try:
@@ -149,12 +152,13 @@ class Runner:
                     task = group.create_task(RepositoryRun(context, name, handling).carry_out())
                     task.add_done_callback(lambda _: slots.release())
             except (RegistryError, LayoutError) as error:
-                journal.miss(rule.rule.source, error, side=SOURCE)
+                context.journal.miss(rule.rule.source, error, side=SOURCE)
 
-    def _context(self, rule: PreparedRule, journal: Journal) -> RunContext:
+    def _context(self, rule: PreparedRule, sources: SharedSources, journal: Journal) -> RunContext:
         return RunContext(
             rule,
             journal,
+            sources,
             self._registries,
             self._copier,
             self._rows,

@@ -11,8 +11,8 @@ from replicator.oci.digest import Digest
 from replicator.oci.reference import Tag
 from replicator.planning.observation import DestinationTag, Presence, Published, SourceTag
 from replicator.planning.plan import Action, Decision
+from replicator.registry.protocols import RepositoryReader
 from replicator.service.observing import Goal, Observer, Sighting
-from replicator.service.protocols import Repository
 from replicator.service.run_context import Handling, RunContext
 from replicator.transfer.order import Destination, Order, Result
 from replicator.transfer.sides import DESTINATION, SOURCE, reading_source, reason_of, side_of
@@ -39,7 +39,7 @@ class TagRun:
     def __init__(
         self,
         context: RunContext,
-        source: Repository,
+        source: RepositoryReader,
         observer: Observer,
         handling: Handling,
         *,

@@ -704,3 +704,29 @@ async def test_the_time_between_confirmations_can_be_set(bench):
     await bench.run(rule(referrers=False))
 
     assert bench.world.count(HEAD, registry=TO) == 1
+
+
+async def test_rules_that_run_together_list_a_source_once(bench):
+    bench.source.put(*many(50), "latest")
+    bench.world.page_size = 20
+    rules = [
+        rule("numbers", tags=("1.*",)),
+        rule("latest", tags=TagSelection(regex=("latest",)), destinations=("other.io/mirror/app",)),
+    ]
+
+    reports = await bench.runner().run_all(rules, trigger="test")
+
+    assert [report.counts["copied"] for report in reports] == [50, 1]
+    assert bench.world.count(TAGS, registry=FROM) == 3
+
+
+async def test_rules_that_run_together_all_learn_that_a_listing_broke_off(bench):
+    bench.source.put(*many(50))
+    bench.world.page_size = 20
+    bench.world.breaks_after[SOURCE] = 1
+    rules = [rule("one"), rule("two", destinations=("other.io/mirror/app",))]
+
+    reports = await bench.runner().run_all(rules, trigger="test")
+
+    assert [report.state for report in reports] == [RunState.PARTIAL] * 2
+    assert [report.counts["copied"] for report in reports] == [20, 20]
