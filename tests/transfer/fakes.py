@@ -1,4 +1,4 @@
-"""A registry in memory that satisfies the protocols, writes down every call, and can be told to fail.
+"""A registry in memory that satisfies the protocols, writes down each call, and fails on demand.
 
 It is as strict as the strictest registry: a manifest is refused while anything it names is
 missing. The pieces it hands out are views of one buffer that is wiped before the next piece.

@@ -67,9 +67,7 @@ def add_referrer(repository: FakeRepository, subject: Manifest, seed: str = "sbo
     """Add an artifact with the empty config that refers to *subject*."""
     repository.blobs[EMPTY_DESCRIPTOR.digest] = b"{}"
     layers = [add_layer(repository, seed)]
-    return add_image(
-        repository, seed=seed, layers=layers, subject=subject, config=EMPTY_DESCRIPTOR
-    )
+    return add_image(repository, seed=seed, layers=layers, subject=subject, config=EMPTY_DESCRIPTOR)
 
 
 def add_signature(repository: FakeRepository, subject: Manifest, suffix: str = "sig") -> Manifest:

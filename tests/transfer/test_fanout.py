@@ -11,7 +11,7 @@ from replicator.errors import RegistryUnavailable
 from replicator.oci.descriptor import Descriptor
 from tests.transfer.fakes import PIECE, Call, Faults
 from tests.transfer.images import add_image, add_layer
-from tests.transfer.virtual_time import in_virtual_time
+from tests.transfer.virtual_time import in_virtual_time, until
 
 SIZE = 20 * 1024 * 1024
 
@@ -76,8 +76,7 @@ async def test_a_slow_destination_goes_on_with_a_read_of_its_own(world):
     world.other_registry.hook = slow("send_piece", 0.5)
     copying = asyncio.create_task(copy_to_both(world))
     began = now()
-    while "v1" not in world.destination.tags:
-        await asyncio.sleep(0.1)
+    await until(lambda: "v1" in world.destination.tags)
 
     assert now() - began < 5
     assert [result.error for result in await copying] == [None, None]
@@ -96,8 +95,7 @@ async def test_a_destination_that_stalls_does_not_hold_up_the_others(world):
     world.other_registry.hook = stall
     copying = asyncio.create_task(copy_to_both(world))
     async with asyncio.timeout(60):
-        while "v1" not in world.destination.tags:
-            await asyncio.sleep(0.1)
+        await until(lambda: "v1" in world.destination.tags)
 
     good, bad = await copying
     assert good.error is None
@@ -112,8 +110,7 @@ async def test_a_destination_that_is_late_is_waited_for_once_and_not_for_long(wo
     world.other_registry.hook = slow("offer_blob", 300)
     copying = asyncio.create_task(copy_to_both(world))
     began = now()
-    while "v1" not in world.destination.tags:
-        await asyncio.sleep(0.1)
+    await until(lambda: "v1" in world.destination.tags)
 
     assert now() - began < 5
     results = await copying
@@ -175,8 +172,7 @@ async def test_when_the_order_that_reads_is_cancelled_the_other_reads_on(world):
     second = asyncio.create_task(
         world.transfer.copy(world.order("v2", to=(world.destination, world.other)))
     )
-    while len(world.registry.called("send_piece")) < 50:
-        await asyncio.sleep(0.01)
+    await until(lambda: len(world.registry.called("send_piece")) >= 50)
     first.cancel()
 
     with pytest.raises(asyncio.CancelledError):
@@ -232,9 +228,7 @@ async def test_three_destinations_of_which_one_fails_at_once_need_one_read(world
     world.registry.hook = faults
     world.other_registry.mounts = False
 
-    results = await world.transfer.copy(
-        world.order(to=(world.destination, world.other, third))
-    )
+    results = await world.transfer.copy(world.order(to=(world.destination, world.other, third)))
 
     assert [result.error is None for result in results] == [False, True, True]
     assert len(reads_of(world, layer)) <= 2

@@ -21,7 +21,7 @@ from replicator.transfer.fail_points import FailPoint
 from tests.transfer.conftest import World
 from tests.transfer.fakes import Call, FakeRepository
 from tests.transfer.images import add_image, add_index, add_layer, add_referrer, add_signature
-from tests.transfer.virtual_time import VirtualTimeLoop
+from tests.transfer.virtual_time import VirtualTimeLoop, until
 
 TAGS = ("v1", "v2", "v3")
 ERRORS = (
@@ -53,15 +53,15 @@ class Observer:
 
     def __init__(self, world: World, faults: dict[int, Exception]) -> None:
         self._world = world
-        self._faults = faults
-        self._steps = 0
+        self.faults = faults
+        self.steps = 0
 
     async def __call__(self, call: Call) -> None:
         await asyncio.sleep(0)
         self.look()
-        self._steps += 1
-        if self._steps in self._faults:
-            raise self._faults[self._steps]
+        self.steps += 1
+        if self.steps in self.faults:
+            raise self.faults[self.steps]
 
     def look(self) -> None:
         for repository in (self._world.destination, self._world.other):
@@ -86,7 +86,7 @@ async def copy_all(world: World) -> list:
     return [result for task in tasks for result in task.result()]
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(
     faults=st.dictionaries(st.integers(1, 400), st.sampled_from(ERRORS), max_size=12),
     resumes=st.booleans(),
@@ -105,7 +105,7 @@ def test_no_tag_is_torn_and_the_next_copy_completes_it(faults, resumes, mounts, 
             assert (result.error is None) == (result.digest is not None)
             assert result.error is None or result.side in ("source", "destination")
 
-        observer._faults = {}
+        observer.faults = {}
         for result in await copy_all(world):
             assert result.error is None
             assert result.digest == world.source.tags[result.tag]
@@ -116,7 +116,7 @@ def test_no_tag_is_torn_and_the_next_copy_completes_it(faults, resumes, mounts, 
         runner.run(scenario())
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(steps=st.integers(1, 500))
 def test_cancelled_anywhere_no_tag_is_torn_and_the_next_copy_completes_it(steps):
     async def scenario() -> None:
@@ -125,8 +125,7 @@ def test_cancelled_anywhere_no_tag_is_torn_and_the_next_copy_completes_it(steps)
         for registry in (world.source_registry, world.registry, world.other_registry):
             registry.hook = observer
         copying = asyncio.create_task(copy_all(world))
-        while not copying.done() and observer._steps < steps:
-            await asyncio.sleep(0)
+        await until(lambda: copying.done() or observer.steps >= steps)
         copying.cancel()
         await asyncio.wait([copying])
         assert world.source.open_reads == 0
@@ -144,6 +143,7 @@ class Stopped(BaseException):
     """The process ends here."""
 
 
+@settings(max_examples=40)
 @given(point=st.sampled_from(FailPoint), nth=st.integers(1, 6))
 def test_a_process_that_dies_at_any_fail_point_leaves_what_the_next_one_completes(point, nth):
     async def scenario() -> None:

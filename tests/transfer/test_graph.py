@@ -35,10 +35,8 @@ async def graph_of(
 @st.composite
 def dags(draw: st.DrawFn) -> list[list[int]]:
     size = draw(st.integers(2, 12))
-    nodes: list[list[int]] = [[], []]
-    for number in range(2, size):
-        nodes.append(draw(st.lists(st.integers(0, number - 1), max_size=4)))
-    return nodes
+    indexes = [draw(st.lists(st.integers(0, number - 1), max_size=4)) for number in range(2, size)]
+    return [[], [], *indexes]
 
 
 def build(source: FakeRepository, nodes: list[list[int]]) -> Manifest:

@@ -111,9 +111,7 @@ async def test_a_nested_index_is_looked_into():
     source = repository()
     amd64, arm64 = add_image(source, seed="amd64"), add_image(source, seed="arm64")
     inner = add_index(source, [amd64, arm64], platforms=["linux/amd64", "linux/arm64"])
-    other = add_index(
-        source, [add_image(source, seed="s390x")], platforms=["linux/s390x"]
-    )
+    other = add_index(source, [add_image(source, seed="s390x")], platforms=["linux/s390x"])
     outer = add_index(source, [inner, other])
     reader = ManifestReader(source, pass_by)
 
@@ -138,9 +136,7 @@ async def test_unwanted_images_are_not_read():
 
 async def test_the_copy_has_the_selection_under_the_tag(world):
     amd64, arm64 = (add_image(world.source, seed=name) for name in ("amd64", "arm64"))
-    index = add_index(
-        world.source, [amd64, arm64], "v1", platforms=["linux/amd64", "linux/arm64"]
-    )
+    index = add_index(world.source, [amd64, arm64], "v1", platforms=["linux/amd64", "linux/arm64"])
 
     result = await world.copy(platforms=(Platform("linux", "arm64"),))
 

@@ -151,9 +151,7 @@ async def test_a_referrer_that_cannot_be_written_keeps_the_tag_from_being_writte
     image = add_image(world.source, "v1")
     referrer = add_referrer(world.source, image)
     faults = Faults()
-    faults.fail(
-        "put_manifest", str(referrer.digest), error=MediaTypeRejected("415", status=415)
-    )
+    faults.fail("put_manifest", str(referrer.digest), error=MediaTypeRejected("415", status=415))
     world.registry.hook = faults
 
     (result,) = await world.transfer.copy(world.order())
@@ -208,9 +206,7 @@ async def test_an_index_under_the_tag_of_the_tag_schema_is_no_list_of_referrers(
 
 async def test_of_a_selection_the_children_s_referrers_come_and_the_index_s_do_not(world):
     amd64, arm64 = (add_image(world.source, seed=name) for name in ("amd64", "arm64"))
-    index = add_index(
-        world.source, [amd64, arm64], "v1", platforms=["linux/amd64", "linux/arm64"]
-    )
+    index = add_index(world.source, [amd64, arm64], "v1", platforms=["linux/amd64", "linux/arm64"])
     of_the_child = add_referrer(world.source, amd64, "child")
     of_the_other = add_referrer(world.source, arm64, "other child")
     of_the_index = add_referrer(world.source, index, "index")

@@ -123,9 +123,7 @@ async def test_whoever_waits_takes_over_from_one_who_failed(world):
     faults.fail("offer_blob", str(shared.digest), error=Denied("just this once"))
     world.registry.hook = faults
 
-    results = await asyncio.gather(
-        *(world.transfer.copy(world.order(tag)) for tag in ("v0", "v1"))
-    )
+    results = await asyncio.gather(*(world.transfer.copy(world.order(tag)) for tag in ("v0", "v1")))
 
     assert sorted(result.error is None for (result,) in results) == [False, True]
     assert world.registry.called("offer_blob").count(str(shared.digest)) == 2
@@ -155,17 +153,15 @@ async def test_whoever_waits_takes_over_from_one_who_was_cancelled(world):
 
 async def test_a_destination_that_is_down_is_not_tried_by_everybody_in_turn(world):
     tags = tags_of_shared_layers(world, 40)
-    shared = {str(layer.digest) for layer in world.source.manifests[
-        world.source.tags[Tag("v0")]
-    ].layers}
+    shared = {
+        str(layer.digest) for layer in world.source.manifests[world.source.tags[Tag("v0")]].layers
+    }
     faults = Faults()
     for digest in shared:
         faults.fail("offer_blob", digest, error=RegistryUnavailable("down"), times=1000)
     world.registry.hook = faults
 
-    results = await asyncio.gather(
-        *(world.transfer.copy(world.order(tag)) for tag in tags)
-    )
+    results = await asyncio.gather(*(world.transfer.copy(world.order(tag)) for tag in tags))
 
     assert all(isinstance(result.error, RegistryUnavailable) for (result,) in results)
     offers = [digest for digest in world.registry.called("offer_blob") if digest in shared]
@@ -206,9 +202,7 @@ async def test_one_destination_that_fails_does_not_stop_the_others(world):
     faults.fail("offer_blob", error=Denied("no rights", status=403), times=9)
     world.registry.hook = faults
 
-    failed, succeeded = await world.transfer.copy(
-        world.order(to=(world.destination, world.other))
-    )
+    failed, succeeded = await world.transfer.copy(world.order(to=(world.destination, world.other)))
 
     assert isinstance(failed.error, Denied)
     assert succeeded.error is None

@@ -36,6 +36,12 @@ def in_virtual_time(
     return run
 
 
+async def until(claim: Callable[[], bool]) -> None:
+    """Let time pass until *claim* is true."""
+    while not claim():  # noqa: ASYNC110 - in virtual time this costs nothing, and fits any claim
+        await asyncio.sleep(0.01)
+
+
 class _Selector(selectors.DefaultSelector):
     def __init__(self, loop: VirtualTimeLoop) -> None:
         super().__init__()
