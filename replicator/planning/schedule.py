@@ -65,7 +65,12 @@ def check_schedule(text: str, *, where: str) -> None:
 
 
 def check_timezone(name: str, *, where: str) -> None:
-    """Raise ConfigError unless *name* is a time zone of the IANA database."""
+    """Raise ConfigError unless *name* is a time zone of the IANA database.
+
+    UTC, the default, is one also where no such database is installed.
+    """
+    if name == "UTC":
+        return
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):

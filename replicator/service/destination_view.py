@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
-from replicator.errors import Denied, NotFound, RegistryError, Unauthorized
+from replicator.errors import Denied, NotFound, ReplicatorError, Unauthorized
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.observation import DestinationTag, Presence
 from replicator.service.protocols import Repository
@@ -50,7 +50,7 @@ class DestinationView:
         return Presence.ABSENT if self._is_complete else Presence.UNKNOWN
 
     async def look(self, tag: Tag) -> DestinationTag:
-        """Ask what *tag* names. Who may only push is told UNKNOWN. Raises RegistryError."""
+        """Ask what *tag* names. Who may only push is told UNKNOWN. Raises ReplicatorError."""
         try:
             descriptor = await self.repository.resolve(tag)
         except NotFound:
@@ -63,7 +63,7 @@ class DestinationView:
         self._listed = set()
         # A listing that fails leaves the tags unknown. If the destination is out of order, the
         # copies will say so, each for its own tag.
-        with suppress(RegistryError):
+        with suppress(ReplicatorError):
             try:
                 async for page in self.repository.list_tags():
                     self._listed.update(page)

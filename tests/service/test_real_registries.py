@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from replicator.layout.layout import open_layout
 from replicator.planning.plan import Decision
 from replicator.planning.rule import Rule, TagSelection
 from replicator.registry.client import open_registry
@@ -67,7 +68,7 @@ class Stage:
             open_registry=lambda settings, *, listener: open_registry(
                 settings, keychain=NoKeys(), listener=listener
             ),
-            open_layout=lambda path: pytest.fail("no layout is meant here"),
+            open_layout=open_layout,
         )
         async with await Database.open(self.database, upgrade=True) as database, registries:
             ledger = Ledger(database)
@@ -309,3 +310,21 @@ async def test_requests_are_reported_as_the_registries_saw_them(stage):
     assert sum(report.requests[stage.source.host].values()) == sum(source.values())
     assert sum(report.requests[stage.destination.host].values()) == sum(destination.values())
     assert report.requests[stage.source.host]["tags"] == source["GET tags/list"]
+
+
+async def test_a_layout_on_disk_is_filled_stays_in_step_and_fills_a_registry(stage, tmp_path):
+    with stage.pushing() as repository:
+        pushed = push_many_tags(repository, many(10))
+    layout = f"oci:{tmp_path}/images"
+    export = stage.rule(destinations=(layout,))
+
+    first = await stage.run(export)
+    second = await stage.run(export)
+    third = await stage.run(
+        stage.rule(source=layout, destinations=(f"{stage.destination.host}/{stage.path}",))
+    )
+
+    assert (first.counts["copied"], second.counts["skipped"]) == (10, 10)
+    assert third.counts["copied"] == 10
+    with stage.pulling() as copy:
+        assert all(copy.digest(tag) == image.digest for tag, image in pushed.items())
