@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -25,7 +26,8 @@ class Knowledge:
 
     - *self_mount*: whether a mount from the very repository tells that the blob is there; None
       while nobody knows.
-    - *trusts_head*: whether a HEAD that finds nothing can be believed; None likewise.
+    - *trusts_head*: whether a HEAD that finds nothing can be believed; None likewise, and
+      *trying_head* is held by whoever finds out.
     - *referrers_api*: whether there is one; None likewise.
     - *way*: how blobs are sent.
     """
@@ -35,6 +37,7 @@ class Knowledge:
     trusts_head: bool | None = None
     referrers_api: bool | None = None
     way: Way = Way(Shape.PUT)
+    trying_head: asyncio.Lock = field(default_factory=asyncio.Lock)
     _refused: set[Way] = field(default_factory=set)
 
     def __post_init__(self) -> None:

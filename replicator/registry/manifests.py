@@ -45,8 +45,10 @@ class Manifests:
             try:
                 answer = await self._sender.send(self._head(ref))
             except errors.NotFound:
-                if knowledge.trusts_head:
-                    raise
+                async with knowledge.trying_head:
+                    if knowledge.trusts_head:
+                        raise
+                    return await self._resolve_by_get(ref)
             except (errors.Denied, errors.Rejected) as error:
                 # HEAD has no body, so that only a GET tells why; Artifactory answers 403 to it
                 # for what does not exist (RTFACT-13797).
@@ -55,8 +57,6 @@ class Manifests:
             else:
                 if (descriptor := _from_headers(answer, ref)) is not None:
                     return descriptor
-                if knowledge.trusts_head is None:
-                    knowledge.trusts_head = False
         return await self._resolve_by_get(ref)
 
     async def get(self, ref: ManifestRef) -> Manifest:
@@ -100,6 +100,7 @@ class Manifests:
         )
 
     async def _resolve_by_get(self, ref: ManifestRef) -> Descriptor:
+        """Learn what *ref* names from its bytes, and whether HEAD should have told as much."""
         knowledge = self._sender.knowledge
         try:
             answer = await self._fetch(ref)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
 from replicator.errors import ContentMismatch, RegistryUnavailable
 from replicator.oci.reference import RepositoryName
@@ -19,7 +20,7 @@ class Source:
         self._pieces = pieces
         self._rest = memoryview(b"")
 
-    async def take(self, size: int) -> AsyncIterator[Piece]:
+    async def take(self, size: int) -> AsyncGenerator[Piece, None]:
         """Yield the next *size* bytes. Raises ContentMismatch if there are not as many."""
         while size:
             if not self._rest:
@@ -54,11 +55,12 @@ class SentBody(Body):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            async for piece in self._source.take(self._size):
-                await self._limits.pass_bytes(len(piece))
-                start = self._clock.monotonic()
-                yield piece  # type: ignore[misc]  # the transports take any buffer
-                self._keep_pace(len(piece), self._clock.monotonic() - start)
+            async with aclosing(self._source.take(self._size)) as pieces:
+                async for piece in pieces:
+                    await self._limits.pass_bytes(len(piece))
+                    start = self._clock.monotonic()
+                    yield piece  # type: ignore[misc]  # the transports take any buffer
+                    self._keep_pace(len(piece), self._clock.monotonic() - start)
         except Exception as error:
             self.failure = error
             raise

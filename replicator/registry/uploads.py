@@ -59,9 +59,9 @@ class Uploads:
         answer = await self._mount(blob, self._name.path)
         if answer is None:
             # It refuses to be asked that; what it does without decides.
-            offer = BlobOutcome.PRESENT if await self._blobs.has(blob) else await self._open(blob)
+            session = await self._open(blob)
             knowledge.self_mount = False
-            return offer
+            return BlobOutcome.PRESENT if await self._blobs.has(blob) else session
         if answer.status == 201:
             knowledge.self_mount = True
             return BlobOutcome.PRESENT
@@ -129,11 +129,11 @@ class Uploads:
     async def _is_there_all_the_same(self, blob: Descriptor, session: BlobUpload) -> bool:
         """Say whether a blob is there although the mount from the repository itself gave a session.
 
-        A session of distribution, which is known by its signed state, means that it is not.
-        Others are asked, until an upload has shown what their mounts mean.
+        A session of distribution, which is known by its signed state, means that it is not;
+        Azure's has one as well. Others are asked, until an upload has shown what mounts mean.
         """
         knowledge = self._sender.knowledge
-        if "_state=" in session.location:
+        if "_state=" in session.location and "_nouploadcache=" not in session.location:
             knowledge.self_mount = True
             return False
         if await self._blobs.has(blob):
