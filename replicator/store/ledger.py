@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -14,6 +15,7 @@ from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.observation import Published
 from replicator.store.database import Database
+from replicator.store.published import ROWS_BY_KEY, PublishedReader, published_to_row
 from replicator.store.tables import blob_location, published_tag
 from replicator.store.upsert import upsert
 
@@ -31,24 +33,25 @@ class Ledger:
 
     async def published(self, destination: RepositoryName) -> dict[Tag, Published]:
         """Return what was published in one repository, by tag."""
-        return (await self.published_in([destination]))[destination]
-
-    async def published_in(
-        self, destinations: Collection[RepositoryName]
-    ) -> dict[RepositoryName, dict[Tag, Published]]:
-        """Return what was published in many repositories, with an entry for each of them."""
-        found: dict[RepositoryName, dict[Tag, Published]] = {name: {} for name in destinations}
-        names = {(name.registry, name.path): name for name in found}
-        read = _Reader()
+        query = select(published_tag).where(*_in_repository(published_tag.c, destination))
+        read = PublishedReader().read
         async with self._database.reading() as connection:
-            for registry, paths in _batched_by_registry(found):
-                query = select(published_tag).where(
-                    published_tag.c.registry == registry, published_tag.c.repository.in_(paths)
-                )
-                for row in await connection.execute(query):
-                    destination = names[row[0], row[1]]
-                    published = read.published(destination, row)
-                    found[destination][published.tag] = published
+            rows = await connection.execute(query)
+            return {row.tag: row for row in (read(destination, row) for row in rows)}
+
+    async def published_tags(
+        self, wanted: Mapping[RepositoryName, Collection[Tag]]
+    ) -> dict[tuple[RepositoryName, Tag], Published]:
+        """Return the rows of *wanted* tags of many repositories, as far as there are any."""
+        names = {(name.registry, name.path): name for name in wanted}
+        keys = [(*key, str(tag)) for key, name in names.items() for tag in wanted[name]]
+        found: dict[tuple[RepositoryName, Tag], Published] = {}
+        read = PublishedReader().read
+        async with self._database.reading() as connection:
+            query = ROWS_BY_KEY[connection.dialect.name]
+            for row in await connection.execute(query, {"keys": json.dumps(keys)}):
+                published = read(names[row[0], row[1]], row)
+                found[published.destination, published.tag] = published
         return found
 
     async def record(
@@ -70,7 +73,7 @@ class Ledger:
                     published_tag,
                     where=lambda new: new["sequence"] >= published_tag.c.sequence,
                 )
-                await connection.execute(newer, [_published_row(row) for row in rows])
+                await connection.execute(newer, [published_to_row(row) for row in rows])
             if blobs:
                 later = upsert(
                     connection,
@@ -142,49 +145,6 @@ class Ledger:
             await connection.execute(forget, rows)
 
 
-class _Reader:
-    """Makes values of rows, and equal values only once: tags share their texts and times."""
-
-    def __init__(self) -> None:
-        self._texts: dict[str, str] = {}
-        self._times: dict[datetime, datetime] = {}
-
-    def published(self, destination: RepositoryName, row: Any) -> Published:
-        (_, _, tag, source, source_digest, digest, rule, run, sequence, *times) = row
-        published_at, confirmed_at, referrers_at = times
-        read_digest = Digest.parse(source_digest)
-        return Published(
-            destination,
-            Tag(tag),
-            source,
-            read_digest,
-            read_digest if digest == source_digest else Digest.parse(digest),
-            self._texts.setdefault(rule, rule),
-            self._times.setdefault(published_at, published_at),
-            self._times.setdefault(confirmed_at, confirmed_at),
-            referrers_at and self._times.setdefault(referrers_at, referrers_at),
-            self._texts.setdefault(run, run),
-            sequence,
-        )
-
-
-def _published_row(row: Published) -> dict[str, Any]:
-    return {
-        "registry": row.destination.registry,
-        "repository": row.destination.path,
-        "tag": str(row.tag),
-        "source": row.source,
-        "source_digest": str(row.source_digest),
-        "digest": str(row.digest),
-        "rule": row.rule,
-        "run": row.run,
-        "sequence": row.sequence,
-        "published_at": row.published_at,
-        "confirmed_at": row.confirmed_at,
-        "referrers_at": row.referrers_at,
-    }
-
-
 def _blob_row(repository: RepositoryName, blob: Descriptor, at: datetime) -> dict[str, Any]:
     return {
         "registry": repository.registry,
@@ -197,17 +157,6 @@ def _blob_row(repository: RepositoryName, blob: Descriptor, at: datetime) -> dic
 
 def _in_repository(columns: Any, name: RepositoryName) -> tuple[Any, Any]:
     return columns.registry == name.registry, columns.repository == name.path
-
-
-def _batched_by_registry(
-    names: Iterable[RepositoryName],
-) -> Iterator[tuple[str, tuple[str, ...]]]:
-    paths: dict[str, list[str]] = {}
-    for name in names:
-        paths.setdefault(name.registry, []).append(name.path)
-    for registry, its_paths in paths.items():
-        for batch in _batched(its_paths):
-            yield registry, batch
 
 
 def _batched(items: Iterable[_Item]) -> Iterator[tuple[_Item, ...]]:

@@ -164,6 +164,7 @@ published_tag = Table(
     Column("source", Text, nullable=False),
     Column("source_digest", Text, nullable=False),
     Column("digest", Text, nullable=False),
+    Column("scope", Text, nullable=False),
     Column("rule", Text, nullable=False),
     Column("run", Text, nullable=False),
     Column("sequence", BigInteger, nullable=False),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import event
+from pathlib import Path
 
-from replicator.oci.reference import RepositoryName
+from sqlalchemy import event, text
+
+from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.plan import Decision
 from replicator.store.database import Database
 from replicator.store.ledger import Ledger
 from replicator.store.owner import Owner
+from replicator.store.published import ROWS_BY_KEY
 from replicator.store.records import Outcome, RunState, Totals
 from replicator.store.rules import Rules
 from replicator.store.runs import Runs
@@ -27,22 +30,38 @@ async def test_a_thousand_unchanged_tags_cost_as_many_statements_as_one(
 
 async def test_hundreds_of_repositories_are_read_by_one_statement(database: Database) -> None:
     names = [RepositoryName("registry.example.com", f"r{number}") for number in range(500)]
+    wanted = {name: [Tag("1"), Tag("2")] for name in names}
 
-    executed = await statements(database, Ledger(database).published_in(names))
+    executed = await statements(database, Ledger(database).published_tags(wanted))
 
-    assert len([each for each in executed if each.startswith("SELECT")]) == 1
+    assert executed.count("SELECT") == 1
+
+
+async def test_wanted_tags_are_looked_up_and_not_searched_for(tmp_path: Path) -> None:
+    async with (
+        await Database.open(f"sqlite:///{tmp_path}/new.db", upgrade=True) as database,
+        database.reading() as connection,
+    ):
+        query = text(f"EXPLAIN QUERY PLAN {ROWS_BY_KEY['sqlite']}")
+        steps = [row.detail for row in await connection.execute(query, {"keys": "[]"})]
+
+    assert [step.partition(" VIRTUAL")[0] for step in steps] == [
+        "SCAN keys",
+        "SEARCH published_tag USING PRIMARY KEY (registry=? AND repository=? AND tag=?)",
+    ]
 
 
 async def statements_of_an_unchanged_run(database: Database, *, tags: int) -> list[str]:
     ledger, runs = Ledger(database), Runs(database, Owner.this_process())
     names = [str(number) for number in range(tags)]
+    wanted = [Tag(name) for name in names]
     await ledger.record([published(name) for name in names], (), at=NOON)
     actions = [an_action(name, decision=Decision.SKIP, outcome=Outcome.UNCHANGED) for name in names]
 
     async def run_unchanged() -> None:
         (rule,) = await Rules(database).replace_file_rules([a_rule()])
         run = await runs.start(rule, "cli", NOON)
-        assert len(await ledger.published(ALPINE)) == tags
+        assert len(await ledger.published_tags({ALPINE: wanted})) == tags
         await runs.save(run.id, actions)
         await runs.finish(run.id, RunState.SUCCEEDED, Totals(), NOON)
 

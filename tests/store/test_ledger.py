@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import timedelta, timezone
 from itertools import permutations
 
@@ -29,21 +30,52 @@ async def test_what_was_recorded_is_read_back(ledger: Ledger) -> None:
     assert await ledger.published(ALPINE) == {Tag("3.20"): whole, Tag("3.19"): pruned}
 
 
+async def test_no_field_of_a_row_is_lost(ledger: Ledger) -> None:
+    row = published(
+        source_digest=Digest.of(b"source"),
+        referrers_at=NOON + HOUR,
+        confirmed_at=NOON + 2 * HOUR,
+        scope="linux/amd64",
+        sequence=2**40,
+    )
+    defaults = {each.name for each in fields(row) if getattr(row, each.name) == each.default}
+
+    await ledger.record([row], (), at=NOON)
+
+    assert await ledger.published(ALPINE) == {row.tag: row}
+    assert not defaults, "the row has to say something in each field"
+
+
 async def test_a_repository_without_rows_has_no_tags(ledger: Ledger) -> None:
     assert await ledger.published(ALPINE) == {}
 
 
-async def test_many_repositories_of_several_registries_are_read_at_once(ledger: Ledger) -> None:
+async def test_wanted_tags_of_many_repositories_and_registries_are_read_at_once(
+    ledger: Ledger,
+) -> None:
     names = [RepositoryName(host, f"r{n}") for host in ("a.io", "b.io") for n in range(600)]
-    rows = [published("1", destination=name) for name in names[::2]]
+    rows = [published(tag, destination=name) for name in names[::2] for tag in ("1", "2", "3")]
     await ledger.record(rows, (), at=NOON)
 
-    found = await ledger.published_in([*names, ALPINE])
+    found = await ledger.published_tags({name: [Tag("1"), Tag("3"), Tag("4")] for name in names})
 
-    assert found == {
-        **{name: {} for name in [*names, ALPINE]},
-        **{row.destination: {row.tag: row} for row in rows},
-    }
+    assert found == {(row.destination, row.tag): row for row in rows if row.tag != "2"}
+
+
+async def test_tags_with_odd_names_are_found(ledger: Ledger) -> None:
+    layout = RepositoryName("oci:", 'folder/with "quotes", 100% ünusual/\'\\{}')
+    row = published("_.-", destination=layout)
+    await ledger.record([row], (), at=NOON)
+
+    assert await ledger.published_tags({layout: [row.tag]}) == {(layout, row.tag): row}
+    assert await ledger.published(layout) == {row.tag: row}
+
+
+async def test_wanting_nothing_finds_nothing(ledger: Ledger) -> None:
+    await ledger.record([published()], (), at=NOON)
+
+    assert await ledger.published_tags({}) == {}
+    assert await ledger.published_tags({ALPINE: []}) == {}
 
 
 @pytest.mark.parametrize("order", list(permutations([1, 2, 3])))
@@ -88,10 +120,8 @@ async def test_removed_tags_are_forgotten_and_others_stay(ledger: Ledger) -> Non
 
     await ledger.remove_published(ALPINE, [gone.tag])
 
-    assert await ledger.published_in([ALPINE, DEBIAN]) == {
-        ALPINE: {kept.tag: kept},
-        DEBIAN: {gone.tag: elsewhere},
-    }
+    assert await ledger.published(ALPINE) == {kept.tag: kept}
+    assert await ledger.published(DEBIAN) == {gone.tag: elsewhere}
 
 
 async def test_holders_are_all_repositories_of_that_registry_alone(ledger: Ledger) -> None:
