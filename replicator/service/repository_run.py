@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from replicator.errors import InvalidReference, LayoutError, NotFound
@@ -11,12 +12,25 @@ from replicator.oci.reference import RepositoryName
 from replicator.planning.observation import SourceTag
 from replicator.planning.prepared import Route, Wanted
 from replicator.planning.selection import Verdict
+from replicator.service.destination_view import DestinationView
 from replicator.service.listing import TagListing
 from replicator.service.observing import Goal, Observer
 from replicator.service.report import LeftOut
 from replicator.service.run_context import Handling, RunContext
 from replicator.service.tag_run import TagRun
 from replicator.transfer.sides import DESTINATION, SOURCE
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A route, and what has been seen where it ends."""
+
+    route: Route
+    view: DestinationView
+
+    def goal(self, verdict: Verdict) -> Goal:
+        wanted = self.route.wanted(verdict.tag, verdict.captures)
+        return Goal(wanted, self.view, keeps_tags=self.route.template.keeps_tags)
 
 
 class RepositoryRun:
@@ -47,17 +61,16 @@ class RepositoryRun:
         """Do all that there is to do; what fails is in the journal. Raises StoreError."""
         try:
             routes = self._context.rule.routes(self._name)
-            for route in routes:
-                self._context.view(route.destination)  # Opened here, where it may fail.
+            ways = [_Way(route, self._context.view(route.destination)) for route in routes]
         except (InvalidReference, LayoutError) as error:
             self._journal.miss(str(self._name), error, side=DESTINATION)
             return
         tags = self._tag_run(self._handling, named=self._listing.is_literal)
         async with asyncio.TaskGroup() as group:
             async for verdicts in self._listing.batches():
-                await self._start(group, tags, self._goals(verdicts, routes))
+                await self._start(group, tags, self._goals(verdicts, ways))
         self._note_incomplete()
-        await self._carry_out_digest_tags(tags.unchanged, routes)
+        await self._carry_out_digest_tags(tags.unchanged, ways)
 
     def _note_incomplete(self) -> None:
         """Note why the listing broke off, if it did.
@@ -69,9 +82,7 @@ class RepositoryRun:
         if error is not None and not (discovered and isinstance(error, NotFound)):
             self._journal.miss(str(self._name), error, side=SOURCE)
 
-    async def _carry_out_digest_tags(
-        self, unchanged: frozenset[str], routes: Sequence[Route]
-    ) -> None:
+    async def _carry_out_digest_tags(self, unchanged: frozenset[str], ways: Sequence[_Way]) -> None:
         """Bring signatures that were added, or changed, after their images had been copied.
 
         Cosign keeps them under tags of their own, which the listing shows.
@@ -79,14 +90,11 @@ class RepositoryRun:
         if not self._handling.referrers or self._handling.scope:
             return
         goals = [
-            Goal(
-                Wanted(self._name, SourceTag(tag, None), route.destination, tag),
-                self._context.view(route.destination),
-            )
+            Goal(Wanted(self._name, SourceTag(tag, None), way.view.name, tag), way.view)
             for digits, tags in self._listing.digest_tags.items()
             if digits in unchanged
             for tag in tags
-            for route in routes
+            for way in ways
         ]
         tags = self._tag_run(Handling.of_digest_tags(self._context.rule), named=False)
         async with asyncio.TaskGroup() as group:
@@ -95,7 +103,7 @@ class RepositoryRun:
     def _tag_run(self, handling: Handling, *, named: bool) -> TagRun:
         return TagRun(self._context, self._source, self._observer, handling, named=named)
 
-    def _goals(self, verdicts: Sequence[Verdict], routes: Sequence[Route]) -> list[Goal]:
+    def _goals(self, verdicts: Sequence[Verdict], ways: Sequence[_Way]) -> list[Goal]:
         """Return where the selected tags go; the others are shown in a plan."""
         goals: list[Goal] = []
         for verdict in verdicts:
@@ -104,15 +112,10 @@ class RepositoryRun:
                 continue
             self._journal.counts["selected"] += 1
             try:
-                goals += [self._goal(verdict, route) for route in routes]
+                goals += [way.goal(verdict) for way in ways]
             except InvalidReference as error:
                 self._journal.miss(f"{self._name}:{verdict.tag.tag}", error, side=SOURCE)
         return goals
-
-    def _goal(self, verdict: Verdict, route: Route) -> Goal:
-        wanted = route.wanted(verdict.tag, verdict.captures)
-        view = self._context.view(route.destination)
-        return Goal(wanted, view, keeps_tags=route.template.keeps_tags)
 
     def _leave_out(self, verdict: Verdict) -> None:
         if self._journal.is_dry_run:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
+from weakref import WeakValueDictionary
 
 from replicator.oci.platform import Platform
 from replicator.oci.reference import RepositoryName, Tag
@@ -39,10 +40,12 @@ class RunContext:
     clock: Callable[[], datetime]
     tags: asyncio.Semaphore
     images: asyncio.Semaphore
-    _views: dict[RepositoryName, DestinationView] = field(init=False, default_factory=dict)
+    _views: WeakValueDictionary[RepositoryName, DestinationView] = field(
+        init=False, default_factory=WeakValueDictionary
+    )
 
     def view(self, name: RepositoryName) -> DestinationView:
-        """Return the view of a destination; several sources may go to one."""
+        """Return the view of a destination, shared by all who hold it: sources may meet there."""
         view = self._views.get(name)
         if view is None:
             view = self._views[name] = DestinationView(self.registries.repository(name))

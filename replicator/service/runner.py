@@ -102,9 +102,10 @@ class Runner:
 
         with _single_error():
             async with asyncio.TaskGroup() as group:
-                signs_of_life = group.create_task(self._keep_leases())
+                signs_of_life = None if dry_run else group.create_task(self._keep_leases())
                 reports = await together(map(one, prepared))
-                signs_of_life.cancel()
+                if signs_of_life is not None:
+                    signs_of_life.cancel()
         return tuple(reports)
 
     async def _keep_leases(self) -> None:
@@ -131,6 +132,7 @@ class Runner:
             try:
                 with _single_error():
                     await self._carry_out(self._context(rule, sources, journal))
+                return await journal.finish(journal.state, requests, error=journal.complaint)
             except asyncio.CancelledError:
                 await journal.finish(RunState.CANCELLED, requests)
                 raise
@@ -139,7 +141,6 @@ class Runner:
             except BaseException as error:
                 await journal.finish(RunState.FAILED, requests, error=str(error))
                 raise
-            return await journal.finish(journal.state, requests, error=journal.complaint)
 
     async def _carry_out(self, context: RunContext) -> None:
         """Take up each repository as it is discovered."""

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from replicator.errors import (
+    LeaseLost,
     NotFound,
     RateLimited,
     RegistryUnavailable,
@@ -625,6 +626,30 @@ async def test_signs_of_life_are_given_while_a_run_goes_on(bench):
 
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+async def test_a_run_that_was_taken_from_us_ends_and_the_others_go_on(bench):
+    bench.source.put("1")
+    bench.copier.failing["2"] = (RegistryUnavailable("503", status=503), "destination")
+    bench.world.content("source.io/team/other").put("2")
+    save = bench.runs.save
+
+    async def refuse(run_id, actions):
+        if run_id == "run-1":
+            raise LeaseLost("taken over")
+        await save(run_id, actions)
+
+    bench.runs.save = refuse
+    rules = [
+        rule("taken"),
+        rule("other", source="source.io/team/other", destinations=("other.io/mirror/app",)),
+    ]
+
+    taken, other = await bench.runner().run_all(rules, trigger="test")
+
+    assert (taken.state, taken.error) == (RunState.FAILED, "taken over")
+    assert other.state is RunState.FAILED
+    assert "run-2" in bench.runs.finished
 
 
 def digest_tag(digest, suffix="sig"):
