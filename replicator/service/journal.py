@@ -133,8 +133,9 @@ class Journal:
             # Whoever says "never" has asked for conflicts.
             troubles += counts["conflict"]
         if troubles:
-            succeeded = counts["copied"] + counts["skipped"]
-            return RunState.PARTIAL if succeeded else RunState.FAILED
+            planned = any(action.decision is Decision.COPY for action in self.actions)
+            some = planned or counts["copied"] or counts["skipped"]
+            return RunState.PARTIAL if some else RunState.FAILED
         if counts["selected"] < self._rule.tags.min_tags:
             return RunState.FAILED
         if not counts["selected"] and not self._rule.allow_empty:

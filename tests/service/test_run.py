@@ -496,6 +496,14 @@ async def test_a_dry_run_asks_by_head_says_what_it_would_do_and_writes_nothing(b
     assert bench.runs.started == []
 
 
+async def test_a_dry_run_that_would_copy_some_and_cannot_see_others_is_partial(bench):
+    bench.source.put("1")
+
+    report = await bench.run(rule(tags=("1", "missing")), dry_run=True)
+
+    assert report.state is RunState.PARTIAL
+
+
 async def test_a_run_that_is_cancelled_writes_down_what_was_done(bench):
     bench.source.put("1", "2", "3")
     bench.copier.endless = {"2"}
