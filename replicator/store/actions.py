@@ -8,6 +8,7 @@ from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.plan import Decision
 from replicator.store.records import ActionError, ActionRecord, Outcome
+from replicator.store.text import storable
 
 
 def action_to_row(run_number: int, action: ActionRecord) -> dict[str, Any]:
@@ -19,16 +20,16 @@ def action_to_row(run_number: int, action: ActionRecord) -> dict[str, Any]:
         "repository": action.destination.path,
         "tag": str(action.tag),
         "decision": action.decision.value,
-        "reason": action.reason,
+        "reason": storable(action.reason),
         "source": action.source,
         "source_digest": _text(action.source_digest),
         "digest": _text(action.digest),
         "outcome": action.outcome.value,
         "error_kind": error and error.kind,
-        "error_message": error and error.message,
+        "error_message": error and storable(error.message),
         "error_side": error and error.side,
         "error_status": error and error.status,
-        "error_code": error and error.code,
+        "error_code": error and storable(error.code),
         "attempts": action.attempts,
         "bytes_moved": action.bytes_moved,
         "bytes_mounted": action.bytes_mounted,

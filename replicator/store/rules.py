@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.errors import RuleConflict, RuleNotFound
@@ -43,8 +44,8 @@ class Rules:
         *expected_revision* is not the one in the database, where 0 means that there must be no
         such rule yet.
         """
-        async with self._database.writing() as connection:
-            present = await _find(connection, rule.name, lock=True)
+        async with self._changing() as connection:
+            present = await _find(connection, rule.name)
             revision = present.revision if present else 0
             if expected_revision not in (None, revision):
                 raise RuleConflict(_stale(rule.name, expected_revision, revision))
@@ -64,8 +65,8 @@ class Rules:
         when a rule of that name was made by hand.
         """
         names = {rule.name for rule in rules}
-        async with self._database.writing() as connection:
-            rows = await connection.execute(select(table).with_for_update())
+        async with self._changing() as connection:
+            rows = await connection.execute(select(table))
             present = {found.name: found for found in map(_from_row, rows)}
             for name in sorted(names):
                 _refuse_made_by_hand(present.get(name))
@@ -81,10 +82,17 @@ class Rules:
                 ]
             )
 
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[AsyncConnection]:
+        """Begin a transaction in which nobody else changes rules; SQLite's are so by nature."""
+        async with self._database.writing() as connection:
+            if not self._database.embedded:
+                await connection.execute(text("LOCK TABLE rule IN SHARE ROW EXCLUSIVE MODE"))
+            yield connection
 
-async def _find(connection: AsyncConnection, name: str, *, lock: bool = False) -> Rule | None:
-    query = select(table).where(table.c.name == name)
-    row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
+
+async def _find(connection: AsyncConnection, name: str) -> Rule | None:
+    row = (await connection.execute(select(table).where(table.c.name == name))).one_or_none()
     return None if row is None else _from_row(row)
 
 

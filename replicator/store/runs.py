@@ -19,6 +19,7 @@ from replicator.store.owner import Owner
 from replicator.store.records import ActionRecord, RunRecord, RunState, Totals
 from replicator.store.run_id import new_run_id
 from replicator.store.tables import action, run
+from replicator.store.text import storable
 from replicator.store.upsert import upsert
 
 # How long a run stays its owner's without a sign of life. Only other machines go by it: on the
@@ -73,7 +74,7 @@ class Runs:
                 .values(
                     state=state.value,
                     finished_at=now,
-                    error=error,
+                    error=storable(error),
                     **_totals_row(totals),
                 )
             )

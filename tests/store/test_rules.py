@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -135,6 +136,20 @@ async def test_a_file_does_not_take_a_rule_made_by_hand_and_changes_nothing_then
         await rules.replace_file_rules([a_rule("new"), a_rule("by-hand")])
 
     assert await rules.all() == (by_hand, *before)
+
+
+async def test_many_who_bring_the_same_file_at_once_agree(database_url: str) -> None:
+    async with (
+        await Database.open(database_url, upgrade=True) as one,
+        await Database.open(database_url, upgrade=True) as other,
+    ):
+        rules = [a_rule("a"), a_rule("b")]
+
+        stored = await asyncio.gather(
+            *(Rules(database).replace_file_rules(rules) for database in (one, other) * 5)
+        )
+
+    assert [rule.revision for each in stored for rule in each] == [1] * 20
 
 
 durations = st.timedeltas(timedelta(0), timedelta(days=9999))

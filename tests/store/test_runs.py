@@ -147,6 +147,21 @@ async def test_actions_are_kept_whole_and_come_back_by_destination(runs: Runs) -
     assert await runs.show(run.id) == (run, (copied, failed, pruned))
 
 
+@pytest.mark.parametrize("odd", ["nul \0", "half a pair \ud800", "long " * 100_000])
+async def test_whatever_a_registry_answered_can_be_kept(runs: Runs, odd: str) -> None:
+    run = await runs.start(a_rule(), "cli", NOON)
+    error = ActionError("rejected", odd, "source", 400, odd)
+
+    await runs.save(run.id, [an_action(outcome=Outcome.FAILED, error=error, reason=odd)])
+    await runs.finish(run.id, RunState.FAILED, Totals(), NOON, error=odd)
+
+    found, (action,) = await runs.show(run.id)
+    assert action.error is not None
+    for kept in (found.error, action.reason, action.error.message, action.error.code):
+        assert kept.startswith(odd[:4])
+        assert len(kept) <= 2000
+
+
 async def test_an_outcome_takes_the_place_of_what_was_planned(runs: Runs) -> None:
     run = await runs.start(a_rule(), "cli", NOON)
     planned = [an_action(str(number)) for number in range(3)]
