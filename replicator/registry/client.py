@@ -18,6 +18,7 @@ from replicator.oci.reference import RepositoryName
 from replicator.registry.answers import not_a_registry
 from replicator.registry.auth import Authenticator
 from replicator.registry.calls import Call
+from replicator.registry.courier import USER_AGENT, Courier
 from replicator.registry.gate import Gate, Origin
 from replicator.registry.keychain import Keychain
 from replicator.registry.knowledge import Knowledge
@@ -27,7 +28,7 @@ from replicator.registry.profile import profile_for
 from replicator.registry.repository import Repository
 from replicator.registry.retry import Clock
 from replicator.registry.scopes import Scope
-from replicator.registry.sending import USER_AGENT, Sender
+from replicator.registry.sending import Sender
 from replicator.registry.settings import RegistrySettings, Tls
 from replicator.registry.slots import Limits
 from replicator.registry.transport import Http1Transport, make_ssl_context
@@ -142,19 +143,24 @@ def open_registry(
         return await wire.transmit(kind, request)
 
     authenticator = Authenticator(gate, keychain, send, clock=clock)
+    knowledge = Knowledge(profile)
+    limits = Limits(
+        max_concurrency=settings.max_concurrency,
+        max_blobs=settings.max_blobs,
+        requests_per_second=settings.requests_per_second,
+        bandwidth=settings.bandwidth,
+        clock=clock,
+    )
+    courier = Courier(
+        settings, knowledge, gate=gate, authenticator=authenticator, wire=wire, limits=limits
+    )
     sender = Sender(
         settings,
-        Knowledge(profile),
+        knowledge,
+        courier,
         gate=gate,
-        authenticator=authenticator,
         wire=wire,
-        limits=Limits(
-            max_concurrency=settings.max_concurrency,
-            max_blobs=settings.max_blobs,
-            requests_per_second=settings.requests_per_second,
-            bandwidth=settings.bandwidth,
-            clock=clock,
-        ),
+        limits=limits,
         listener=listener,
         clock=clock,
     )

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from replicator.registry.pace import Pace
 from replicator.registry.retry import Clock
 from replicator.registry.slots import Limits, Slots
 from tests.registry.clients import Patience
@@ -220,6 +221,20 @@ async def test_everybody_pauses_as_long_as_one_was_told_to():
     await these.pace()
 
     assert patience.slept == [30]
+
+
+def test_a_body_that_trickles_is_too_slow_only_after_a_while():
+    pace = Pace(window=60)
+
+    assert all(pace.is_kept(1, 1.0) for _ in range(59))
+    assert not pace.is_kept(1, 1.0)
+
+
+def test_a_body_that_moves_is_never_too_slow_and_waiting_for_others_does_not_count():
+    pace = Pace(window=60)
+
+    assert all(pace.is_kept(2000, 1.0) for _ in range(300))
+    assert all(pace.is_kept(1, 0.0) for _ in range(300))
 
 
 def test_the_usual_clock_is_the_machines():

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from replicator.errors import (
+    ConfigError,
     Denied,
     NotARegistry,
     NotFound,
@@ -117,8 +118,9 @@ async def test_the_registry_says_how_long_to_wait(faults, client, repository, im
     assert client.patience.slept[0] == 7.5  # and a moment of our own
 
 
-async def test_a_wait_that_is_too_long_is_left_to_others(faults, client, repository, image):
-    faults.add(fault.answer(429, headers={"Retry-After": "3600"}), *HEAD)
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_wait_that_is_too_long_is_left_to_others(faults, client, repository, image, status):
+    faults.add(fault.answer(status, headers={"Retry-After": "3600"}), *HEAD)
 
     with pytest.raises(RateLimited) as refusal:
         await repository.resolve(V1)
@@ -274,6 +276,61 @@ async def test_the_same_client_works_over_the_librarys_own_transport(open_client
     assert await repository.get_manifest(V1) == image
     async with repository.read_blob(image.layers[0]) as pieces:
         assert sum([len(piece) async for piece in pieces]) == 3000
+
+
+async def test_a_registry_is_reached_through_a_proxy(open_client, faulty):
+    seen = []
+
+    async def forward(reader, writer):
+        """Forward one request, of which the first line names the whole URL."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        method, url, rest = head.split(" ", 2)
+        seen.append(url)
+        host, port = faulty.host.split(":")
+        there, back = await asyncio.open_connection(host, int(port))
+        path = url.removeprefix(faulty.url)
+        back.write(
+            f"{method} {path} {rest}".replace("\r\n", "\r\nConnection: close\r\n", 1).encode()
+        )
+        writer.write(await there.read())
+        back.close()
+        writer.close()
+
+    image = store_image(faulty.storage, "team/app", "v1")
+    async with await asyncio.start_server(forward, "127.0.0.1", 0) as server:
+        proxy = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        repository = open_client(faulty.host, proxy=proxy).registry.repository("team/app")
+        assert await repository.resolve(V1) == image
+
+    assert seen == [f"{faulty.url}/v2/team/app/manifests/v1"]
+
+
+def test_a_proxy_that_cannot_be_used_is_a_mistake_in_the_configuration(open_client):
+    with pytest.raises(ConfigError, match="proxy"):
+        open_client("registry.example.com", proxy="ftp://proxy.example.com")
+
+
+async def test_no_more_requests_than_allowed_reach_the_registry(open_client, faults, faulty, image):
+    client = open_client(faulty.host, max_concurrency=3)
+    repository = client.registry.repository("team/app")
+    everybody_is_there = asyncio.Event()
+    under_way, most = 0, 0
+
+    async def count(app, scope, receive, send):
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        if under_way == 3:
+            everybody_is_there.set()
+        await everybody_is_there.wait()
+        under_way -= 1
+        await app(scope, receive, send)
+
+    faults.add(count)
+
+    await asyncio.gather(*(repository.resolve(V1) for _ in range(20)))
+
+    assert most == 3
 
 
 async def test_all_types_of_manifests_are_accepted_and_no_coding(faults, faulty, repository, image):

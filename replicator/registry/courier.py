@@ -1,0 +1,201 @@
+"""Courier: takes one call to the registry and comes back with the answer, by whatever way."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import httpx
+
+from replicator import __version__, errors
+from replicator.registry.answers import MAX_ERROR_SIZE, Answer
+from replicator.registry.auth import Authenticator
+from replicator.registry.calls import Call, SourceFailed
+from replicator.registry.gate import Gate
+from replicator.registry.knowledge import Knowledge
+from replicator.registry.plain_http import is_plain_http
+from replicator.registry.settings import RegistrySettings
+from replicator.registry.slots import Limits
+from replicator.registry.wire import NO_BODY, Wire, read_answer
+
+MAX_REDIRECTS: Final = 5
+# What the authenticator learns from a 401 helps at once or with the next one; a registry that
+# names yet another scope each time would make it go on for ever.
+_MOST_AUTHORIZATIONS: Final = 3
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+USER_AGENT: Final = f"replicator/{__version__}"
+# Whatever an answer is compressed with, its digest would be that of other bytes.
+_ALWAYS: Final = (
+    (b"User-Agent", USER_AGENT.encode()),
+    (b"Accept-Encoding", b"identity"),
+)
+
+
+class Courier:
+    """Carries single calls: through the gate, with authorization, at the rate, along redirects.
+
+    Raises the HTTP library's errors as they are, and ours for what is not let through.
+    """
+
+    def __init__(
+        self,
+        settings: RegistrySettings,
+        knowledge: Knowledge,
+        *,
+        gate: Gate,
+        authenticator: Authenticator,
+        wire: Wire,
+        limits: Limits,
+    ) -> None:
+        self._settings = settings
+        self._knowledge = knowledge
+        self._gate = gate
+        self._authenticator = authenticator
+        self._wire = wire
+        self._limits = limits
+        self._base: str | None = None
+        self._settling = asyncio.Lock()
+
+    async def settle_scheme(self) -> None:
+        """Find out, once and before the first request, whether the registry speaks TLS."""
+        if self._base is None:
+            async with self._settling:
+                if await is_plain_http(self._settings, self._gate.origin):
+                    self._gate.speak_plain_http()
+                self._base = str(self._gate.origin)
+
+    async def carry(self, call: Call) -> httpx.Response:
+        """Return the answer to *call*, whose body is still to be read.
+
+        Redirects are followed by our own rules: each hop passes the gate and gets headers of its
+        own, and the credentials stay at home.
+        """
+        url = self._url(call.target)
+        for _ in range(MAX_REDIRECTS + 1):
+            response = await self._authorized(call, url)
+            location = _redirect(call, response)
+            if location is None:
+                return response
+            await self.read(call, response, MAX_ERROR_SIZE)
+            target = self._gate.read_url(url, location)
+            self._gate.check_redirect(url, target)
+            url = target
+        raise errors.NotARegistry(
+            f"{call.on}: {call.request}: more than {MAX_REDIRECTS} redirects",
+            registry=self._settings.name,
+        )
+
+    async def read(self, call: Call, response: httpx.Response, limit: int) -> Answer:
+        """Read an answer, at most *limit* bytes of its body, within the time for *call*."""
+        async with asyncio.timeout(self._most_seconds(call)):
+            return await read_answer(response, limit)
+
+    async def _authorized(self, call: Call, url: httpx.URL) -> httpx.Response:
+        """Send a request, and again as long as another authorization may help."""
+        if not self._gate.may_carry_credentials(url):
+            return await self._transmit(call, url, None)
+        for repetition in range(_MOST_AUTHORIZATIONS):
+            used = await self._authenticator.authorization(call.scopes)
+            response = await self._transmit(call, url, used)
+            worth_it = await self._is_worth_repeating(call, response, used, repetition)
+            if not worth_it or repetition == _MOST_AUTHORIZATIONS - 1:
+                return response
+            await self.read(call, response, MAX_ERROR_SIZE)
+            if call.body is not None:
+                raise errors.RegistryUnavailable(
+                    f"{call.on}: {call.request}: {response.status_code}; "
+                    "the blob has to be sent again with a new token",
+                    status=response.status_code,
+                    registry=self._settings.name,
+                )
+        raise AssertionError  # for the type checker: the loop returns
+
+    async def _is_worth_repeating(
+        self, call: Call, response: httpx.Response, used: str | None, repetition: int
+    ) -> bool:
+        """Say whether a refused request may succeed with another authorization."""
+        try:
+            match response.status_code:
+                case 401:
+                    return await self._challenged(call, response, used)
+                case 403 if not repetition:
+                    return await self._authenticator.denied(call.scopes, used)
+                case _:
+                    return False
+        except BaseException:
+            await response.aclose()
+            raise
+
+    async def _challenged(self, call: Call, response: httpx.Response, used: str | None) -> bool:
+        headers = response.headers
+        self._knowledge.recognise(headers.get("www-authenticate", ""))
+        return await self._authenticator.challenged(response.url, headers, call.scopes, used)
+
+    async def _transmit(
+        self, call: Call, url: httpx.URL, authorization: str | None
+    ) -> httpx.Response:
+        self._gate.check(url)
+        await self._limits.pace()
+        try:
+            async with asyncio.timeout(self._most_seconds(call)):
+                response = await self._wire.transmit(
+                    call.kind, self._request(call, url, authorization)
+                )
+        except Exception:
+            if call.body is not None and call.body.failure is not None:
+                raise SourceFailed(call.body.failure) from None
+            raise
+        if response.status_code != 429:
+            self._limits.answered()
+        return response
+
+    def _request(self, call: Call, url: httpx.URL, authorization: str | None) -> httpx.Request:
+        headers = [(b"Host", url.netloc), *_ALWAYS]
+        headers += [(name.encode(), value.encode()) for name, value in call.headers]
+        if authorization is not None:
+            headers.append((b"Authorization", authorization.encode()))
+        if call.body is None and call.method not in ("GET", "HEAD"):
+            headers.append((b"Content-Length", str(len(call.content)).encode()))
+        return httpx.Request(
+            call.method,
+            url,
+            headers=headers,
+            stream=call.body or _stream_of(call.content),
+            extensions=self._extensions(call, url),
+        )
+
+    def _extensions(self, call: Call, url: httpx.URL) -> dict[str, Any]:
+        timeouts = self._settings.timeouts
+        limits = {
+            "connect": timeouts.connect,
+            "read": call.patience or timeouts.idle,
+            "write": timeouts.idle,
+            "pool": timeouts.idle,
+        }
+        guard = self._gate.address_guard(url)
+        return {"timeout": limits} | ({"allow_address": guard} if guard else {})
+
+    def _url(self, target: str | httpx.URL) -> httpx.URL:
+        return httpx.URL(f"{self._base}/v2/{target}") if isinstance(target, str) else target
+
+    def _most_seconds(self, call: Call) -> float | None:
+        """Return the limit for an exchange, which a trickle of bytes cannot stretch.
+
+        A blob takes as long as it takes; there it is the pace that counts.
+        """
+        if call.body is not None:
+            return None
+        timeouts = self._settings.timeouts
+        return timeouts.connect + timeouts.idle + (call.patience or timeouts.idle)
+
+
+def _redirect(call: Call, response: httpx.Response) -> str | None:
+    """Return where an answer sends us; requests that change something are not sent on."""
+    if response.status_code not in _REDIRECTS or call.method not in ("GET", "HEAD"):
+        return None
+    location: str | None = response.headers.get("location")
+    return location
+
+
+def _stream_of(content: bytes) -> httpx.ByteStream:
+    return httpx.ByteStream(content) if content else NO_BODY
