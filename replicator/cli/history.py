@@ -10,8 +10,8 @@ from replicator.cli.text import seconds_text, size_text, time_text
 from replicator.store.records import ActionRecord, RunRecord
 
 RUN_HEADER: Final = (
-    *("RUN", "RULE", "STATE", "STARTED (UTC)", "TOOK"),
-    *("COPIED", "IN STEP", "FAILED", "MOVED", "REQUESTS", "BY"),
+    *("RUN", "RULE", "STATE", "TOOK", "COPIED", "IN STEP", "FAILED"),
+    *("MOVED", "REQUESTS", "ASKED BY"),
 )
 ACTION_HEADER: Final = ("OUTCOME", "SOURCE", "DESTINATION", "MOVED", "WHY")
 
@@ -23,7 +23,6 @@ def run_row(run: RunRecord) -> tuple[object, ...]:
         run.id,
         run.rule.name,
         run.state.value,
-        time_text(run.started_at),
         _took(run),
         counts.get("copied", 0),
         counts.get("skipped", 0),

@@ -14,6 +14,7 @@ from replicator.cli import copy, database, demo, login, registry, rules, run, ru
 from replicator.cli.exit_codes import FAILED, USAGE, code_of
 from replicator.cli.groups import examples, help_unless_called
 from replicator.cli.interruption import Interrupted
+from replicator.cli.logs import set_up_logs
 from replicator.cli.messages import complain, say
 from replicator.cli.session import Session, session_of
 from replicator.errors import ReplicatorError
@@ -94,6 +95,7 @@ def options(
     session.config_file, session.database_url = config, database
     session.verbosity = verbose
     help_unless_called(context)
+    set_up_logs(verbose)
 
 
 def _exit_code(session: Session) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, Final
 
 from replicator.cli.messages import complain
 from replicator.cli.output import table_lines
@@ -11,6 +11,11 @@ from replicator.cli.text import plural, seconds_text, size_text
 from replicator.planning.plan import Action, Decision
 from replicator.service.report import RunReport
 from replicator.transfer.order import Tally
+
+REPORT_HEADER: Final = (
+    *("RULE", "STATE", "TAGS COPIED", "IN STEP"),
+    *("BLOBS MOVED", "MOUNTED", "SKIPPED", "TOOK"),
+)
 
 
 def run_text(report: RunReport) -> str:
@@ -25,6 +30,21 @@ def run_text(report: RunReport) -> str:
         f"run {report.run}" if report.run else "",
     ]
     return " · ".join(filter(None, parts))
+
+
+def report_row(report: RunReport) -> tuple[object, ...]:
+    """Return what a run did as a row of a table."""
+    counts, tally = report.counts, report.tally
+    return (
+        report.rule,
+        report.state.value,
+        counts.get("copied", 0),
+        counts.get("skipped", 0),
+        f"{tally.blobs_moved}, {size_text(tally.bytes_moved)}",
+        f"{tally.blobs_mounted}, {size_text(tally.bytes_mounted)}",
+        f"{tally.blobs_skipped}, {size_text(tally.bytes_skipped)}",
+        seconds_text((report.finished_at - report.started_at).total_seconds()),
+    )
 
 
 def plan_text(report: RunReport) -> Iterator[str]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from replicator import events
 from replicator.cli.progress.rate import Rate
 from replicator.events import BlobOutcome, Event
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
+
+# In seconds.
+_LONGEST: Final = 24 * 3600.0
 
 _Key: TypeAlias = tuple[RepositoryName, Tag]
 
@@ -31,9 +34,14 @@ class Amount:
         return min(self.expected, self.moved + self.mounted + self.skipped)
 
     def seconds_left(self) -> float | None:
-        """Return how long the rest takes at the rate of late; None while nobody can know."""
+        """Return how long the rest takes at the rate of late; None while nobody can know.
+
+        What waits for its turn, or for another image to bring its blobs, moves hardly at all:
+        days are no forecast.
+        """
         per_second = self.rate.per_second()
-        return (self.expected - self.done) / per_second if per_second else None
+        left = (self.expected - self.done) / per_second if per_second else _LONGEST
+        return left if left < _LONGEST else None
 
 
 @dataclass(slots=True)

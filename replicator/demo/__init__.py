@@ -1,0 +1,1 @@
+"""What does it look like? Registries on this machine, and images to move between them."""
