@@ -28,7 +28,7 @@ class Knowledge:
       while nobody knows.
     - *trusts_head*: whether a HEAD that finds nothing can be believed; None likewise, and
       *trying_head* is held by whoever finds out.
-    - *referrers_api*: whether there is one; None likewise.
+    - *referrers_api*: whether there is one; None likewise, and *trying_referrers* likewise.
     - *way*: how blobs are sent.
     """
 
@@ -38,6 +38,7 @@ class Knowledge:
     referrers_api: bool | None = None
     way: Way = Way(Shape.PUT)
     trying_head: asyncio.Lock = field(default_factory=asyncio.Lock)
+    trying_referrers: asyncio.Lock = field(default_factory=asyncio.Lock)
     _refused: set[Way] = field(default_factory=set)
 
     def __post_init__(self) -> None:

@@ -84,9 +84,15 @@ class Referrers:
                 await self._add_to_tag(Tag(schema_tag(subject)), unlisted)
 
     async def _by_api(self, subject: Digest) -> tuple[Descriptor, ...] | None:
-        """List by the API; None if there is none here."""
-        if self._sender.knowledge.referrers_api is False:
-            return None
+        """List by the API; None if there is none here. Whether there is, one of many finds out."""
+        knowledge = self._sender.knowledge
+        if knowledge.referrers_api is None:
+            async with knowledge.trying_referrers:
+                if knowledge.referrers_api is None:
+                    return await self._ask_api(subject)
+        return await self._ask_api(subject) if knowledge.referrers_api else None
+
+    async def _ask_api(self, subject: Digest) -> tuple[Descriptor, ...] | None:
         call = Call(
             RequestKind.REFERRERS,
             "GET",

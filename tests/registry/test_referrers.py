@@ -74,8 +74,11 @@ async def test_without_an_api_the_tag_tells_and_the_api_is_not_asked_again(
     list_by_tag(faulty, subject, [referrer])
     faults.add(fault.answer(status, b"404 page not found"), *REFERRERS)
 
-    assert await repository.list_referrers(subject.digest) == (referrer,)
-    assert await repository.list_referrers(referrer.digest) == ()
+    found = await asyncio.gather(
+        *(repository.list_referrers(digest) for digest in (subject.digest, referrer.digest))
+    )
+
+    assert found == [(referrer,), ()]
     assert client.heard.requests[RequestKind.REFERRERS] == 1
 
 
