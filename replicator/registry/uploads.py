@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Final
 from urllib.parse import urlencode
@@ -22,6 +23,7 @@ from replicator.registry.sessions import BlobUpload
 
 _OPENED: Final = frozenset({202})
 _MOUNTED: Final = frozenset({201, 202})
+_STATE: Final = re.compile(r"[?&]_?state=")
 # After so many refusals the same repository is not asked to share its blobs again.
 _MOST_REFUSALS: Final = 3
 
@@ -129,11 +131,12 @@ class Uploads:
     async def _is_there_all_the_same(self, blob: Descriptor, session: BlobUpload) -> bool:
         """Say whether a blob is there although the mount from the repository itself gave a session.
 
-        A session of distribution, which is known by its signed state, means that it is not;
-        Azure's has one as well. Others are asked, until an upload has shown what mounts mean.
+        Of those that keep the state of a session in its Location (distribution, olareg) it is
+        known that it is not; but not of Azure, whose have another parameter beside it. Others
+        are asked, until an upload has shown what mounts mean.
         """
         knowledge = self._sender.knowledge
-        if "_state=" in session.location and "_nouploadcache=" not in session.location:
+        if _STATE.search(session.location) and "_nouploadcache=" not in session.location:
             knowledge.self_mount = True
             return False
         if await self._blobs.has(blob):

@@ -10,6 +10,7 @@ from replicator.registry.repository import Repository
 from tests.registry.clients import OpenClient, read
 from tests.registry.test_repository import V1, blob_of, push_image, send
 from tests.support.embedded import random_bytes
+from tests.support.faults import Faults, edit_header
 from tests.support.servers import Server
 
 
@@ -135,18 +136,36 @@ async def test_a_registry_that_does_not_mount_costs_one_more_request_until_that_
     ]
 
 
-async def test_a_registry_that_mounts_is_asked_without_a_detour_once_that_is_known(
-    open_client, start_registry
-):
+async def test_a_registry_that_mounts_is_asked_without_a_detour(open_client, start_registry):
     registry = await start_registry()
     repository = open_client(registry.host).registry.repository("team/app")
-    await send(repository, random_bytes("first", 1000))
-    registry.requests.clear()
 
-    await send(repository, random_bytes("second", 1000))
+    await send(repository, random_bytes("first", 1000))
     await send(repository, random_bytes("first", 1000))
 
     assert [request.method for request in registry.requests] == ["POST", "PUT", "POST"]
+
+
+async def test_what_mounts_mean_is_learned_from_the_first_upload_where_nothing_tells_it_before(
+    open_client, start_registry
+):
+    faults = Faults()
+    registry = await start_registry(wrap=faults)
+    faults.add(without_state, "", "/uploads/")
+    repository = open_client(registry.host).registry.repository("team/app")
+
+    for seed in ("first", "second", "first"):
+        await send(repository, random_bytes(seed, 1000))
+
+    first, others = ["POST", "HEAD", "PUT", "POST"], ["POST", "PUT", "POST"]
+    assert [request.method for request in registry.requests] == first + others
+
+
+async def without_state(app, scope, receive, send_on):
+    """Call the state of a session something else, as zot's sessions have none."""
+    query = scope["query_string"].replace(b"place=", b"state=")
+    renamed = edit_header("Location", lambda location: location.replace("state=", "place=") or None)
+    await renamed(app, {**scope, "query_string": query}, receive, send_on)
 
 
 async def test_what_was_read_is_sent_as_it_comes(open_client, server, repository, repository_path):
