@@ -26,7 +26,7 @@ from replicator.registry.transport.tls import make_ssl_context
 
 # One for all connections, because it is never in use across a wait.
 _SCRATCH_SIZE: Final = 256 * 1024
-_CIPHER_TEXT_SIZE: Final = 512 * 1024
+_CIPHER_TEXT_SIZE: Final = 256 * 1024
 _TIMEOUTS: Final = Timeouts()
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 

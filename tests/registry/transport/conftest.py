@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import httpx
 import pytest
 
 from replicator.registry.transport import Http1Transport
+from replicator.registry.transport.loop import new_event_loop
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run what is ours on both event loops, and the contract on the one that we use."""
+    if {"transport", "make_transport"} & set(getattr(item, "fixturenames", ())):
+        return {"uvloop": new_event_loop}
+    return {"uvloop": new_event_loop, "asyncio": asyncio.SelectorEventLoop}
 
 
 @pytest.fixture

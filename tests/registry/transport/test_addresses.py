@@ -14,6 +14,9 @@ from replicator.registry.transport.connecting import connect
 from tests.registry.transport.requests import fetch, send
 from tests.registry.transport.scripted import OK, Peer, serving
 
+# The resolver of uvloop's loops cannot be replaced.
+on_asyncio = pytest.mark.asyncio(loop_factories=["asyncio"])
+
 
 async def answering_ok(peer: Peer) -> None:
     await peer.answer_all(OK)
@@ -105,6 +108,7 @@ def resolve(monkeypatch):
     return let
 
 
+@on_asyncio
 async def test_the_next_address_is_tried_when_one_refuses(resolve):
     async with serving(answering_ok) as server, serving(answering_ok) as gone:
         pass
@@ -119,6 +123,7 @@ async def test_the_next_address_is_tried_when_one_refuses(resolve):
     assert address == "127.0.0.1"
 
 
+@on_asyncio
 async def test_the_next_address_is_tried_beside_one_that_is_slow(resolve, monkeypatch):
     async def sock_connect(tcp, address):
         if address[0] == "slow":
@@ -141,6 +146,7 @@ async def test_the_next_address_is_tried_beside_one_that_is_slow(resolve, monkey
     assert address == "127.0.0.1"
 
 
+@on_asyncio
 async def test_connecting_has_a_limit(ours, monkeypatch):
     async def never(tcp, address):
         await asyncio.Event().wait()

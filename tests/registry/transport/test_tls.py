@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
 import warnings
 from pathlib import Path
@@ -257,7 +259,9 @@ async def test_an_end_that_is_not_announced_is_no_end_of_a_body(trusting, server
         await peer.send(b"HTTP/1.1 200 OK\r\n\r\nall of it")
         if not announced:
             # Ends the TCP connection under the TLS session.
-            peer.writer.transport.get_extra_info("socket").shutdown(1)
+            tcp = peer.writer.get_extra_info("socket")
+            with socket.socket(fileno=os.dup(tcp.fileno())) as same:
+                same.shutdown(socket.SHUT_WR)
             await peer.closed_by_client()
 
     async with (
