@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 from replicator.errors import RegistryUnavailable
 from replicator.registry.login import Login
 from replicator.registry.retry import Clock
-from replicator.registry.scopes import Scope, merge_scopes
+from replicator.registry.scopes import Scope, add_scopes, merge_scopes
 from replicator.registry.token_client import TokenClient
 from replicator.registry.tokens import Token, TokenService
 
@@ -61,9 +61,9 @@ class Bearer:
         """
         token = self._tokens.get(self._key(scopes))
         if token is None or token.service != self.service:
-            await self._fetch(self.service, scopes, merge_scopes((*scopes, *named)))
+            await self._fetch(self.service, scopes, add_scopes(scopes, named))
             return True
-        wanted = merge_scopes((*token.scopes, *named))
+        wanted = add_scopes(token.scopes, named)
         if wanted == token.scopes and token.header != used:
             return True  # somebody else has renewed it meanwhile
         if wanted == token.scopes and token.is_young(self._clock.monotonic()):

@@ -17,6 +17,8 @@ _SCHEME: Final = re.compile(rf"{_NAME}+(?![ \t]*=)")  # "++" does not give anyth
 _TOKEN68: Final = re.compile(r"[ \t]+[A-Za-z0-9._~+/-]+=*(?=[ \t]*(?:,|$))")
 _SEPARATORS: Final = re.compile(r"[ \t,]*")
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
+# In characters; what a challenge says goes into the URL of a token request.
+_LONGEST: Final = 8 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,12 @@ class Challenge:
 def parse_challenges(headers: Iterable[str]) -> tuple[Challenge, ...]:
     """Read all challenges of all *headers*, in their order.
 
-    A header that cannot be read any further keeps the challenges before that place. Of a
-    parameter that is given twice, the first counts. (RFC 9110, section 11.6.1)
+    A header that cannot be read any further keeps the challenges before that place, and one of
+    more than 8 KiB has none. Of a parameter that is given twice, the first counts. (RFC 9110,
+    section 11.6.1)
     """
-    return tuple(challenge for header in headers for challenge in _challenges(header))
+    readable = (header for header in headers if len(header) <= _LONGEST)
+    return tuple(challenge for header in readable for challenge in _challenges(header))
 
 
 def _challenges(header: str) -> Iterator[Challenge]:

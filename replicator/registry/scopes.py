@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
+
+# Of all scopes of one token. A registry that names another one each time would make the request
+# for a token, and the token, grow without end.
+MOST_CHARACTERS: Final = 4 * 1024
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,6 +44,13 @@ class Scope:
 def parse_scopes(text: str) -> tuple[Scope, ...]:
     """Read the scopes of a challenge, which stand there with spaces between them."""
     return tuple(Scope.parse(word) for word in text.split())
+
+
+def add_scopes(scopes: Iterable[Scope], named: Iterable[Scope]) -> tuple[Scope, ...]:
+    """Return *scopes* and those that a challenge *named*, as long as all fit into a request."""
+    more = merge_scopes((*scopes, *named))
+    fits = sum(len(str(scope)) for scope in more) <= MOST_CHARACTERS
+    return more if fits else merge_scopes(scopes)
 
 
 def merge_scopes(scopes: Iterable[Scope]) -> tuple[Scope, ...]:

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import logging
 import traceback
 from collections.abc import Callable
 
 import httpx
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from replicator.errors import (
     Denied,
@@ -231,6 +234,30 @@ class TestTokens:
 
         assert await ask(vendor, authenticator(vendor)) == 200
 
+    async def test_a_token_is_renewed_where_it_came_from(self, time):
+        class Artifactory(Vendor):
+            """Has a token service for each repository."""
+
+            def challenge(self, request, scope):
+                repository = request.url.path.split("/")[3]
+                realm = f"{self.realm}/{repository}"
+                return {"WWW-Authenticate": f'Bearer realm="{realm}",scope="{scope}"'}
+
+            def given(self, user, asked):
+                wanted = self.token_requests[-1].url.path.rpartition("/")[2]
+                return super().given(user, [each for each in asked if wanted in each])
+
+        vendor = Artifactory(time)
+        subject = authenticator(vendor)
+        for repository in ("alice/one", "alice/two", "alice/one", "alice/two"):
+            assert await ask(vendor, subject, repository) == 200
+        vendor.requests.clear()
+
+        time.seconds += 280
+        assert await ask(vendor, subject, "alice/one") == 200
+
+        assert [each.url.path for each in vendor.token_requests] == ["/token/one"]
+
     async def test_a_401_without_a_challenge_is_about_the_last_one(self, time):
         vendor = Unchallenging(time)
         subject = authenticator(vendor)
@@ -349,8 +376,10 @@ class TestLife:
         time.seconds += 290
         assert await ask(vendor, subject) == 200
         time.seconds += 20
+        vendor.requests.clear()
         with pytest.raises(RegistryUnavailable):
             await ask(vendor, subject)
+        assert vendor.api_requests == []
 
     async def test_a_token_that_expires_too_early_is_renewed_once(self, time):
         vendor = Vendor(time, life=3600)
@@ -362,6 +391,23 @@ class TestLife:
         statuses = await asyncio.gather(*(ask(vendor, subject) for _ in range(10)))
 
         assert set(statuses) == {200}
+        assert len(vendor.token_requests) == 2
+
+    async def test_who_comes_late_with_an_old_token_uses_the_one_that_is_there_by_now(self, time):
+        vendor = Vendor(time, life=3600)
+        subject = authenticator(vendor)
+        await ask(vendor, subject)
+        old = await subject.authorization(pull("alice/app"))
+        vendor.issued.clear()
+        time.seconds += 31
+        await ask(vendor, subject)
+        url, headers = httpx.URL(f"{URL}/v2/alice/app/manifests/latest"), httpx.Headers()
+
+        assert await subject.challenged(url, headers, pull("alice/app"), old)
+
+        new = await subject.authorization(pull("alice/app"))
+        assert new != old
+        assert not await subject.challenged(url, headers, pull("alice/app"), new)
         assert len(vendor.token_requests) == 2
 
     async def test_a_fresh_token_that_is_refused_is_final(self, time):
@@ -397,8 +443,13 @@ class TestLife:
         assert await subject.authorization(pull("alice/app")) != used
         assert len(vendor.token_requests) == 2
 
-    async def test_a_403_for_an_anonymous_request_is_what_it_is(self, time):
-        assert not await authenticator(Vendor(time)).denied(pull("alice/app"), None)
+    async def test_a_403_without_a_token_is_what_it_is(self, time):
+        vendor = Vendor(time)
+        subject = authenticator(vendor)
+        assert not await subject.denied(pull("alice/app"), None)
+        await ask(vendor, subject, "alice/other")
+
+        assert not await subject.denied(pull("alice/app"), "Bearer something")
 
 
 class TestIdentityTokens:
@@ -701,6 +752,24 @@ class TestRefusals:
         assert "authorization" not in request.headers
         with pytest.raises(OutboundRefused):
             request.extensions["allow_address"]("127.0.0.1")
+
+    @given(st.text(st.characters(codec="latin-1", exclude_characters="\r\n\0")))
+    @example(f'Bearer realm="/token",scope="{"x" * 8000}"')
+    @example('Bearer realm="/token",scope="' + " ".join(map(str, range(1500))) + '"')
+    @example(f'Bearer realm="/token?{"x" * 8000}"')
+    @example(f'Bearer realm="/token",service="{"é" * 8000}"')
+    @example('Bearer realm="https://[/token"')
+    @example('Bearer realm="//"')
+    async def test_no_challenge_breaks_anything(self, challenge):
+        class Babbling(Vendor):
+            def challenge(self, request, scope):
+                return {"WWW-Authenticate": challenge.encode("latin-1")}
+
+        vendor = Babbling(Time())
+        subject = authenticator(vendor)
+        for _ in range(10):
+            with contextlib.suppress(RegistryError):
+                await ask(vendor, subject)
 
     async def test_a_challenge_of_another_host_is_not_answered(self, time):
         vendor = Vendor(time)

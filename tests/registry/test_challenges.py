@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from replicator.registry.challenges import Challenge, parse_challenges
 
-NAMES = st.text(string.ascii_lowercase + string.digits + "!#$%&'*+.^_`|~-", min_size=1)
-VALUES = st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]))
+NAMES = st.text(string.ascii_lowercase + string.digits + "!#$%&'*+.^_`|~-", min_size=1, max_size=20)
+VALUES = st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=50)
 CHALLENGES = st.builds(Challenge, NAMES, st.dictionaries(NAMES, VALUES, min_size=1, max_size=4))
 
 
@@ -25,14 +25,14 @@ def printed(challenge: Challenge) -> str:
     return f"{challenge.scheme} {parameters}"
 
 
-@given(st.lists(CHALLENGES))
+@given(st.lists(CHALLENGES, max_size=10))
 def test_what_is_printed_in_one_header_is_read_back(challenges):
     header = ", ".join(map(printed, challenges))
 
     assert parse_challenges([header]) == tuple(challenges)
 
 
-@given(st.lists(CHALLENGES))
+@given(st.lists(CHALLENGES, max_size=10))
 def test_what_is_printed_in_several_headers_is_read_back(challenges):
     assert parse_challenges(map(printed, challenges)) == tuple(challenges)
 
@@ -132,11 +132,17 @@ def test_no_header_breaks_the_parser(header):
 
 
 @pytest.mark.parametrize("piece", ['a="', "\\", "a ", "a=", 'a="b" ', ", ", '"', 'a="\\"'])
-def test_the_time_grows_with_the_length_and_not_with_its_square(piece):
-    def seconds(length: int) -> float:
-        header = f'Bearer realm="x", {piece * length}'
-        start = time.perf_counter()
-        parse_challenges([header])
-        return time.perf_counter() - start
+def test_no_header_takes_long(piece):
+    headers = [f'Bearer realm="x", {piece * length}' for length in (1000, 2000, 4000, 100_000)]
 
-    assert seconds(20_000) < 1
+    start = time.perf_counter()
+    for header in headers:
+        parse_challenges([header])
+
+    assert time.perf_counter() - start < 1
+
+
+def test_a_header_too_long_for_a_challenge_holds_none():
+    long = f'Bearer realm="{"x" * 8192}"'
+
+    assert parse_challenges([long, 'Basic realm="a"']) == (Challenge("basic", {"realm": "a"}),)

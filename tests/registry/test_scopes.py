@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replicator.registry.scopes import Scope, merge_scopes, parse_scopes
+from replicator.registry.scopes import (
+    MOST_CHARACTERS,
+    Scope,
+    add_scopes,
+    merge_scopes,
+    parse_scopes,
+)
 
 SCOPES = st.builds(
     Scope,
@@ -67,3 +73,17 @@ def test_merged_scopes_have_one_for_each_resource_and_those_that_push_come_first
 @given(st.lists(SCOPES))
 def test_merging_twice_changes_nothing(scopes):
     assert merge_scopes(merge_scopes(scopes)) == merge_scopes(scopes)
+
+
+@given(st.lists(SCOPES, max_size=5), st.lists(SCOPES, max_size=5))
+def test_what_a_challenge_names_is_added(scopes, named):
+    assert add_scopes(scopes, named) == merge_scopes([*scopes, *named])
+
+
+def test_what_a_challenge_names_without_end_is_not():
+    scopes = (Scope("repository", "a/b", ("pull",)),)
+
+    for number in range(1000):
+        scopes = add_scopes(scopes, [Scope("repository", f"evil/{number}", ("pull",))])
+
+    assert sum(len(str(scope)) for scope in scopes) <= MOST_CHARACTERS
