@@ -90,10 +90,14 @@ def _carry_out(
     session: Session, names: Sequence[str], *, dry_run: bool
 ) -> tuple[Sequence[RunReport], Collection[tuple[str, str]]]:
     """Return the reports, and which failed tags were announced while that went on."""
+    from replicator.cli.messages import say
     from replicator.cli.running import run_async
 
     work = _run(session, names, dry_run=dry_run)
-    return run_async(work, loop_factory=bootstrap.new_event_loop)
+    reports, failed = run_async(work, loop_factory=bootstrap.new_event_loop)
+    if not reports:
+        say("no rule is enabled; one that is named is carried out all the same")
+    return reports, failed
 
 
 async def _run(

@@ -1,0 +1,271 @@
+"""``replicate run``, ``plan``, ``runs`` and ``rule``: from a file with rules to the history."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.support.embedded import store_image
+from tests.support.faults import Faults, answer
+
+
+@pytest.fixture
+async def registries(start_registry):
+    return await start_registry(), await start_registry()
+
+
+@pytest.fixture
+def with_rules(replicate, registries):
+    """The command line with a file of one rule, for some tags of ``team/app``."""
+    source, destination = registries
+    replicate.write_config(rule(source, destination))
+    return replicate
+
+
+def rule(source, destination, name="app", include='["1.*"]', more=""):
+    return f"""
+[[rules]]
+name = "{name}"
+source = "{source.host}/team/{name}"
+destinations = ["{destination.host}/mirror/{{repository}}"]
+tags = {{ include = {include} }}
+{more}
+"""
+
+
+async def test_the_first_run_makes_the_database_and_copies_what_the_rule_selects(
+    with_rules, registries
+):
+    source, destination = registries
+    for tag in ("1.0", "1.1", "2.0"):
+        store_image(source.storage, "team/app", tag, seed=tag)
+
+    done = await with_rules("run")
+
+    assert done.code == 0
+    assert (with_rules.folder / "replicator.db").exists()
+    assert destination.storage.tags("mirror/team/app") == ["1.0", "1.1"]
+    assert done.out.startswith("app: succeeded · 2 tags copied, 0 in step · 6 blobs moved (")
+    assert sorted(done.err.splitlines()) == [
+        f"copied {source.host}/team/app:{tag} → {destination.host}/mirror/team/app:{tag}"
+        for tag in ("1.0", "1.1")
+    ]
+
+
+async def test_a_second_run_sends_no_blob_and_says_so(with_rules, registries):
+    source, destination = registries
+    store_image(source.storage, "team/app", "1.0")
+    await with_rules("run")
+    destination.requests.clear()
+
+    done = await with_rules("run")
+
+    assert done.code == 0
+    assert done.out.startswith("app: succeeded · 0 tags copied, 1 in step · 0 blobs sent · ")
+    assert done.err == ""
+    assert len(destination.requests) == 0
+
+
+async def test_a_rule_that_selects_nothing_exits_with_4(with_rules, registries):
+    store_image(registries[0].storage, "team/app", "2.0")
+
+    done = await with_rules("run")
+
+    assert done.code == 4
+    assert done.out.startswith("app: empty · ")
+
+
+async def test_some_failed_tags_are_told_once_and_exit_with_3(with_rules, start_registry):
+    faults = Faults()
+    source, destination = await start_registry(), await start_registry(wrap=faults)
+    with_rules.write_config(rule(source, destination))
+    store_image(source.storage, "team/app", "1.0", seed="a")
+    store_image(source.storage, "team/app", "1.1", seed="b")
+    faults.add(answer(403), "PUT", "/manifests/1.1")
+
+    done = await with_rules("run")
+
+    assert done.code == 3
+    assert "1 tag copied, 0 in step, 1 failed" in done.out
+    assert len([line for line in done.err.splitlines() if "1.1: " in line]) == 1
+
+
+async def test_a_source_that_cannot_be_listed_is_told_and_exits_with_1(with_rules):
+    done = await with_rules("run")
+
+    assert done.code == 1
+    assert "404" in done.complaint
+    assert done.out.startswith("app: failed · ")
+
+
+async def test_a_report_has_each_run_and_each_failure(with_rules, registries):
+    source, destination = registries
+    more = rule(source, destination, "gone", '["1.0"]')
+    with_rules.write_config(rule(source, destination) + more)
+    store_image(source.storage, "team/app", "1.0")
+
+    done = await with_rules("run", "--report", "-")
+
+    app, gone = done.json["runs"]
+    assert done.code == 1
+    assert (app["rule"], app["state"], app["counts"]["copied"]) == ("app", "succeeded", 1)
+    assert (gone["rule"], gone["state"]) == ("gone", "failed")
+    (failure,) = gone["tags"]
+    assert (failure["class"], failure["side"], failure["status"]) == ("not_found", "source", 404)
+    assert "app: succeeded" in done.err
+
+
+async def test_only_the_rules_that_are_named_run(with_rules, registries):
+    source, destination = registries
+    other = rule(source, destination, "other")
+    with_rules.write_config(rule(source, destination) + other)
+    store_image(source.storage, "team/app", "1.0")
+    store_image(source.storage, "team/other", "1.0")
+
+    done = await with_rules("run", "other")
+
+    assert done.code == 0
+    assert destination.storage.repositories() == ["mirror/team/other"]
+
+
+async def test_a_disabled_rule_runs_only_when_it_is_named(with_rules, registries):
+    source, destination = registries
+    with_rules.write_config(rule(source, destination, more="enabled = false"))
+    store_image(source.storage, "team/app", "1.0")
+
+    unnamed = await with_rules("run")
+    named = await with_rules("run", "app")
+
+    assert (unnamed.code, unnamed.out) == (0, "")
+    assert "no rule is enabled" in unnamed.err
+    assert "1 tag copied" in named.out
+
+
+async def test_a_dry_run_shows_the_plan_and_writes_to_no_registry(with_rules, registries):
+    source, destination = registries
+    store_image(source.storage, "team/app", "1.0")
+    store_image(source.storage, "team/app", "2.0")
+
+    done = await with_rules("run", "--dry-run")
+
+    assert done.code == 0
+    assert done.out.startswith("app: 1 to copy")
+    assert f"{source.host}/team/app:1.0" in done.out
+    assert f"{source.host}/team/app:2.0" in done.out
+    assert destination.storage.repositories() == []
+    assert {request.method for registry in registries for request in registry.requests} <= {
+        "GET",
+        "HEAD",
+    }
+
+
+async def test_a_plan_says_of_each_tag_why_it_is_in_or_out(with_rules, registries):
+    source, destination = registries
+    for tag in ("1.0", "1.1", "2.0"):
+        store_image(source.storage, "team/app", tag)
+    await with_rules("run")
+    source.storage.delete_tag("team/app", "1.1")
+
+    done = await with_rules("plan", "app", "--json")
+
+    (plan,) = done.json["plans"]
+    (action,) = plan["actions"]
+    assert action["decision"] == "skip"
+    assert action["source"] == f"{source.host}/team/app:1.0"
+    assert (action["destination"], action["tag"]) == (f"{destination.host}/mirror/team/app", "1.0")
+    assert action["digest"] == str(source.storage.resolve("team/app", "1.0"))
+    assert action["reason"]
+    assert [each["source"] for each in plan["left_out"]] == [f"{source.host}/team/app:2.0"]
+
+
+async def test_rules_that_leave_the_file_leave_the_database(with_rules, registries):
+    source, destination = registries
+    store_image(source.storage, "team/app", "1.0")
+    await with_rules("run")
+    with_rules.write_config(rule(source, destination, "other"))
+
+    listed = await with_rules("rule", "list", "--json")
+    await with_rules("run")
+
+    assert [each["name"] for each in listed.json["rules"]] == ["other"]
+    assert (await with_rules("run", "app")).code == 2
+
+
+async def test_the_database_remembers_rules_without_their_file(with_rules, registries):
+    store_image(registries[0].storage, "team/app", "1.0")
+    await with_rules("run")
+    (with_rules.folder / "config.toml").unlink()
+
+    done = await with_rules("run")
+
+    assert done.out.startswith("app: succeeded · 0 tags copied, 1 in step")
+
+
+async def test_a_rule_is_shown_with_what_was_said_of_it(with_rules, registries):
+    shown = await with_rules("rule", "show", "app")
+    as_json = await with_rules("rule", "show", "app", "--json")
+
+    assert "tags.include  1.*" in shown.out
+    assert "prune" not in shown.out
+    assert as_json.json["tags"]["include"] == ["1.*"]
+    assert as_json.json["destinations"] == [f"{registries[1].host}/mirror/{{repository}}"]
+    assert not (with_rules.folder / "replicator.db").exists()
+
+
+async def test_the_history_lists_runs_and_shows_each_tag(with_rules, registries):
+    source, destination = registries
+    image = store_image(source.storage, "team/app", "1.0")
+    await with_rules("run")
+    await with_rules("run")
+
+    listed = (await with_rules("runs", "list", "--json")).json["runs"]
+    table = await with_rules("runs", "list", "--limit", "1")
+    shown = (await with_rules("runs", "show", listed[1]["run"], "--json")).json
+    text = await with_rules("runs", "show", listed[1]["run"])
+
+    assert [run["counts"]["copied"] for run in listed] == [0, 1]
+    assert listed[1]["requests"][source.host]["blob_get"] == 3
+    assert len(table.out.splitlines()) == 2
+    (tag,) = shown["tags"]
+    assert tag["outcome"] == "written"
+    assert tag["digest"] == str(image.digest)
+    assert f"{destination.host}/mirror/team/app:1.0" in text.out
+
+
+async def test_an_unknown_run_is_an_error_of_use(with_rules, registries):
+    store_image(registries[0].storage, "team/app", "1.0")
+    await with_rules("run")
+
+    done = await with_rules("runs", "show", "1999")
+
+    assert done.code == 2
+    assert "'1999'" in done.complaint
+
+
+async def test_to_look_at_the_history_makes_no_database(replicate):
+    done = await replicate("runs", "list")
+
+    assert done.code == 2
+    assert "replicate run" in done.complaint
+    assert list(replicate.folder.iterdir()) == []
+
+
+async def test_the_database_of_the_command_line_goes_before_all_others(with_rules, registries):
+    store_image(registries[0].storage, "team/app", "1.0")
+    with_rules.variables["REPLICATOR_DATABASE"] = "sqlite:///from-environment.db"
+
+    await with_rules("--database", "sqlite:///from-option.db", "run")
+    await with_rules("plan")
+
+    names = {file.name for file in with_rules.folder.glob("*.db")}
+    assert names == {"from-option.db", "from-environment.db"}
+
+
+async def test_a_report_can_be_written_over_an_older_one(with_rules, registries):
+    store_image(registries[0].storage, "team/app", "1.0")
+    file = with_rules.folder / "report.json"
+
+    for copied in (1, 0):
+        await with_rules("run", "--report", file)
+        assert json.loads(file.read_text())["runs"][0]["counts"]["copied"] == copied
