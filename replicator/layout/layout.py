@@ -20,6 +20,7 @@ from replicator.oci.digest import Digest
 from replicator.oci.manifest import MAX_MANIFEST_SIZE, Manifest
 from replicator.oci.reference import LAYOUT, ManifestRef, RepositoryName, Tag
 from replicator.oci.verify import Verifier
+from replicator.registry.protocols import ListedTag
 
 # In bytes; what is read of a blob at once.
 _PIECE: Final = 1024 * 1024
@@ -54,6 +55,12 @@ class Layout:
         """List the tags in one page. Raises NotFound if there is no layout."""
         self._folder.require()
         yield tuple(self._index.entries().tags)
+
+    async def observe_tags(self) -> AsyncIterator[tuple[ListedTag, ...]]:
+        """List the tags with their digests, which index.json has. Raises NotFound."""
+        self._folder.require()
+        tags = self._index.entries().tags
+        yield tuple(ListedTag(tag, manifest.digest) for tag, manifest in tags.items())
 
     async def resolve(self, ref: ManifestRef) -> Descriptor:
         """Learn what *ref* names. Raises NotFound, also when that is not there."""

@@ -183,7 +183,6 @@ class Fanout:
                 piece = receiver.take()
                 self._moved.send()
                 yield piece
-                receiver.offset += len(piece)
             if self._failure is not None:
                 raise self._failure
             if self._ended or not receiver.attached:
@@ -201,7 +200,7 @@ class Fanout:
 
 
 class _Receiver:
-    """A destination that takes part: what it has been handed and did not take yet."""
+    """A destination that takes part: how far it is, and what it did not take yet."""
 
     def __init__(self, repository: RepositoryName, roll: Roll) -> None:
         self.repository = repository
@@ -214,4 +213,5 @@ class _Receiver:
     def take(self) -> bytes:
         piece = self.queue.popleft()
         self.queued -= len(piece)
+        self.offset += len(piece)
         return piece

@@ -44,17 +44,19 @@ class Feed:
         self._verifier: Verifier | None = None
 
     async def pieces(self, offset: int) -> AsyncGenerator[Piece, None]:
-        """Yield the blob from *offset* on. What it raises carries the mark of the source."""
+        """Yield the blob from *offset* on. What it raises carries the mark of the source.
+
+        A piece counts when it is handed out: after the last one nobody need ask for more.
+        """
         self.offset = offset
         self._announce()
         with reading_source():
             async with aclosing(self._open(offset)) as pieces:
                 async for piece in pieces:
-                    yield piece
                     self.offset += len(piece)
-                    if self.offset - self._announced >= _STEP:
+                    if self.exhausted or self.offset - self._announced >= _STEP:
                         self._announce()
-        self._announce()
+                    yield piece
 
     @property
     def exhausted(self) -> bool:

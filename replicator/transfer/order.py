@@ -25,6 +25,8 @@ class Order:
 
     ``reference`` is a digest where the plan has pinned one; a tag is resolved once, by reading
     it, and pinned from then on. ``platforms`` empty means the whole index, digest unchanged.
+    ``tag`` is what named the digest when somebody looked: it is read when the digest is gone,
+    as some registries forget a digest as soon as no tag names it any more.
     """
 
     source: RepositoryReader
@@ -33,6 +35,7 @@ class Order:
     platforms: tuple[Platform, ...] = ()
     referrers: bool = True
     foreign_layers: bool = False
+    tag: Tag | None = None
 
     @property
     def source_text(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
+from replicator.errors import NotFound, TransferFailed
 from replicator.oci import media_types
 from replicator.oci.descriptor import EMPTY_CONTENT, Descriptor
 from replicator.oci.digest import Digest
@@ -15,6 +16,7 @@ from replicator.transfer.manifest_reader import ManifestReader
 from replicator.transfer.order import Order
 from replicator.transfer.platforms import select_platforms
 from replicator.transfer.referrers import Waves, read_attachments
+from replicator.transfer.sides import reason_of
 
 
 class Original:
@@ -40,7 +42,7 @@ class Original:
     async def read(cls, order: Order, pass_point: PassPoint) -> Self:
         """Read what the order's reference names now; a tag means that from then on."""
         reader = ManifestReader(order.source, pass_point)
-        found = await reader.read(order.reference)
+        found = await _read_root(reader, order)
         root = found
         if order.platforms and found.is_index:
             root = await select_platforms(reader, found, order.platforms)
@@ -104,3 +106,13 @@ class Original:
                 break
             level, _ = await self._reader.read_children(nested)
         return [digest for digest in subjects if digest not in self._reader.made]
+
+
+async def _read_root(reader: ManifestReader, order: Order) -> Manifest:
+    """Read what the order names; its tag if that has moved and left its digest to nobody."""
+    try:
+        return await reader.read(order.reference)
+    except TransferFailed as error:
+        if order.tag is None or not isinstance(reason_of(error), NotFound):
+            raise
+        return await reader.read(order.tag)

@@ -5,14 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import Final
 
-from replicator.errors import (
-    NotFound,
-    RateLimited,
-    RegistryError,
-    RegistryUnavailable,
-    Rejected,
-    TransferFailed,
-)
+from replicator.errors import RateLimited, RegistryError, TransferFailed
 from replicator.events import BlobOutcome
 from replicator.registry.protocols import RepositoryWriter, Upload
 from replicator.transfer.feed import Feed
@@ -22,10 +15,6 @@ from replicator.transfer.sides import DESTINATION
 _TRIES: Final = 4
 # In bytes. Less than this is no progress: a link that yields a few bytes a time never ends.
 _PROGRESS: Final = 1024 * 1024
-# The session's idea of the offset is not ours.
-_RANGE_NOT_SATISFIABLE: Final = 416
-_SESSION_LOST: Final = frozenset({"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID"})
-_SPOILT: Final = frozenset({"DIGEST_INVALID", "SIZE_INVALID"})
 
 
 async def send_blob(feed: Feed, upload: Upload, writer: RepositoryWriter) -> None:
@@ -42,7 +31,8 @@ async def send_blob(feed: Feed, upload: Upload, writer: RepositoryWriter) -> Non
                 await upload.send(pieces, offset=offset)
             return
         except RegistryError as error:
-            if not _worth_another_try(error) or tries == _TRIES:
+            # A registry that says "slow down" beyond the registry layer's patience is left alone.
+            if not error.retryable or isinstance(error, RateLimited) or tries == _TRIES:
                 raise TransferFailed(str(error), side=DESTINATION, attempts=tries) from error
         # An answer may be lost after the registry has stored the blob.
         if feed.exhausted and await writer.has_blob(feed.blob):
@@ -55,22 +45,3 @@ async def send_blob(feed: Feed, upload: Upload, writer: RepositoryWriter) -> Non
             upload, received = offered, 0
         tries = 1 if received >= best + _PROGRESS else tries + 1
         offset, best = received, max(best, received)
-
-
-def _worth_another_try(error: RegistryError) -> bool:
-    """Say whether the same bytes may succeed in the same or in a new session.
-
-    A registry that still says "slow down" after the patience of the registry layer is left in
-    peace.
-    """
-    match error:
-        case RateLimited():
-            return False
-        case RegistryUnavailable() | NotFound():
-            return True
-        case Rejected():
-            return error.status == _RANGE_NOT_SATISFIABLE or bool(
-                (_SESSION_LOST | _SPOILT) & set(error.codes)
-            )
-        case _:
-            return False

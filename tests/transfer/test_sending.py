@@ -114,26 +114,11 @@ async def test_a_close_that_failed_is_repeated_without_the_bytes(world, faults):
 @pytest.mark.parametrize(
     "error",
     [
-        NotFound("gone", status=404, codes=("BLOB_UPLOAD_UNKNOWN",)),
-        Rejected("where?", status=416),
-        Rejected("other bytes", status=400, codes=("DIGEST_INVALID",)),
-        RegistryUnavailable("500", status=500),
-    ],
-)
-async def test_what_may_pass_is_tried_again(world, faults, error):
-    layer = large_image(world)
-    faults.fail("send_piece", str(layer.digest), offset=MIB, error=error)
-
-    assert (await world.copy()).written
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
         Denied("no", status=403),
         TooLarge("too large", status=413),
         RateLimited("slow down", retry_after=3600),
         Rejected("no", status=400, codes=("NAME_INVALID",)),
+        NotFound("no", status=404),
     ],
 )
 async def test_what_will_not_pass_is_final(world, faults, error):
