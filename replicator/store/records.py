@@ -14,15 +14,23 @@ from replicator.planning.rule import Rule
 
 
 class RunState(enum.StrEnum):
-    """RUNNING until it is finished; PARTIAL when some tags failed, EMPTY when the rule selected
-    none."""
+    """QUEUED until a service takes it up, RUNNING until it is finished; PARTIAL when some tags
+    failed, EMPTY when the rule selected none."""
 
+    QUEUED = "queued"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     PARTIAL = "partial"
     FAILED = "failed"
     CANCELLED = "cancelled"
     EMPTY = "empty"
+
+
+class FireOutcome(enum.StrEnum):
+    """What became of a due time: a run, or nothing, as another run was still active."""
+
+    RUN = "run"
+    SKIPPED_OVERLAP = "skipped_overlap"
 
 
 class Outcome(enum.StrEnum):
@@ -89,6 +97,8 @@ class RunRecord:
 
     ``number`` grows with every run of the database and is never used twice: it is the sequence
     of all that the run observes and publishes. ``owner`` says which process runs it, or did.
+    ``queued_at`` is None unless a service carries it out, for the ``attempt``-th time. ``only``
+    are the source tags that it is limited to, if it is.
     """
 
     id: str
@@ -101,3 +111,21 @@ class RunRecord:
     finished_at: datetime | None = None
     totals: Totals = field(default_factory=Totals)
     error: str = ""
+    queued_at: datetime | None = None
+    attempt: int = 0
+    only: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """A due time of a rule, and what became of it.
+
+    ``coalesced`` says how many earlier due times were missed and are settled with this one.
+    """
+
+    rule: str
+    at: datetime
+    outcome: FireOutcome
+    run: str | None
+    coalesced: int
+    decided_at: datetime

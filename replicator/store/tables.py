@@ -20,11 +20,12 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    UniqueConstraint,
 )
 
 from replicator.planning.plan import Decision
 from replicator.planning.rule import Origin
-from replicator.store.records import Outcome, RunState
+from replicator.store.records import FireOutcome, Outcome, RunState
 
 # Named constraints, so that every migration can name what it changes.
 metadata = MetaData(
@@ -95,7 +96,7 @@ run = Table(
     "run",
     metadata,
     Column("number", _Number, primary_key=True),
-    Column("id", Text, nullable=False, unique=True),
+    Column("id", Text, nullable=False),
     # No foreign key: history outlives the rule.
     Column("rule", Text, nullable=False),
     Column("snapshot", JSON, nullable=False),
@@ -111,8 +112,15 @@ run = Table(
     _bytes("bytes_skipped"),
     Column("requests", JSON, nullable=False),
     Column("error", Text, nullable=False),
+    # Of a run that a service carries out: it is taken up again when its process is lost.
+    Column("queued_at", UtcDateTime),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("cancel_at", UtcDateTime),
+    # The source tags that it is limited to.
+    Column("only", JSON),
+    UniqueConstraint("id"),
     _one_of("state", RunState),
-    CheckConstraint("(finished_at IS NULL) = (state = 'running')", name="finished"),
+    CheckConstraint("(finished_at IS NULL) = (state IN ('queued', 'running'))", name="finished"),
     Index(None, "rule", "number"),
     # A number is never used twice, also when the newest runs were deleted.
     sqlite_autoincrement=True,
@@ -125,6 +133,44 @@ Index(
     unique=True,
     postgresql_where=run.c.finished_at.is_(None),
     sqlite_where=run.c.finished_at.is_(None),
+)
+
+# What became of each due time; history, as runs are.
+rule_fire = Table(
+    "rule_fire",
+    metadata,
+    Column("rule", Text, primary_key=True),
+    Column("fire_at", UtcDateTime, primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Column("run", Text),
+    # How many earlier due times are settled with this one.
+    Column("coalesced", Integer, nullable=False),
+    Column("decided_at", UtcDateTime, nullable=False),
+    _one_of("outcome", FireOutcome),
+    CheckConstraint("(run IS NOT NULL) = (outcome = 'run')", name="run"),
+    sqlite_with_rowid=False,
+)
+
+# Since when a schedule counts, and up to when its due times are settled.
+rule_clock = Table(
+    "rule_clock",
+    metadata,
+    Column("rule", Text, primary_key=True),
+    Column("schedule", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("settled_until", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The services that use this database; who is not seen for long is gone.
+service = Table(
+    "service",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 action = Table(
@@ -183,5 +229,48 @@ blob_location = Table(
     Column("repository", Text, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("confirmed_at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+
+def _tag_of_rule() -> tuple[Column[str], ...]:
+    """Return the key of what is noted of a destination tag; the question is always of a rule."""
+    names = ("rule", "registry", "repository", "tag")
+    return tuple(Column(name, Text, primary_key=True) for name in names)
+
+
+failing_tag = Table(
+    "failing_tag",
+    metadata,
+    *_tag_of_rule(),
+    Column("source", Text, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("failed_at", UtcDateTime, nullable=False),
+    Column("next_try_at", UtcDateTime, nullable=False),
+    Column("run", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+missing_tag = Table(
+    "missing_tag",
+    metadata,
+    *_tag_of_rule(),
+    Column("since", UtcDateTime, nullable=False),
+    Column("run", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+refused_tag = Table(
+    "refused_tag",
+    metadata,
+    *_tag_of_rule(),
+    Column("source_digest", Text, nullable=False),
+    # What the rule said of content then; another rule is another question.
+    Column("wanted", Text, nullable=False),
+    Column("reason", Text, nullable=False),
     sqlite_with_rowid=False,
 )

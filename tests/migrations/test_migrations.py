@@ -185,10 +185,15 @@ print(migrate.MIGRATIONS, asyncio.run(migrate.upgrade("sqlite:///new.db")))
 
 
 def definitions(path: Path) -> list[tuple[str, ...]]:
-    """Return what a file's tables and indexes are made with, without regard to blanks."""
+    """Return what a file's tables and indexes are made with, without regard to blanks.
+
+    Nor to quotes, which SQLite adds to the name of a table that was made anew.
+    """
     connection = sqlite3.connect(path)
     rows = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2")
-    found = [(kind, name, "".join((sql or "").split())) for kind, name, sql in rows]
+    found = [
+        (kind, name, "".join((sql or "").replace('"', "").split())) for kind, name, sql in rows
+    ]
     connection.close()
     return found
 
