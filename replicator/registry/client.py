@@ -22,6 +22,7 @@ from replicator.registry.courier import USER_AGENT, Courier
 from replicator.registry.gate import Gate, Origin
 from replicator.registry.keychain import Keychain
 from replicator.registry.knowledge import Knowledge
+from replicator.registry.overview import Overview
 from replicator.registry.pagination import MAX_PAGE_SIZE, names
 from replicator.registry.plain_http import may_be_plain
 from replicator.registry.profile import profile_for
@@ -32,6 +33,7 @@ from replicator.registry.sending import Sender
 from replicator.registry.settings import RegistrySettings, Tls
 from replicator.registry.slots import Limits
 from replicator.registry.transport import Http1Transport, make_ssl_context
+from replicator.registry.vendors.choice import Vendors
 from replicator.registry.wire import Wire
 
 _CLOCK: Final = Clock()
@@ -40,9 +42,10 @@ _CLOCK: Final = Clock()
 class Registry:
     """Speaks to one registry, within its limits; closed when nobody needs it any more."""
 
-    def __init__(self, sender: Sender, authenticator: Authenticator) -> None:
+    def __init__(self, sender: Sender, authenticator: Authenticator, overview: Overview) -> None:
         self._sender = sender
         self._authenticator = authenticator
+        self._overview = overview
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @property
@@ -64,7 +67,7 @@ class Registry:
         """Open the repository at *path*. Raises InvalidReference."""
         name = RepositoryName(self.name, path)
         lock = self._locks.setdefault(path, asyncio.Lock())
-        return Repository(self._sender, name, lock=lock)
+        return Repository(self._sender, name, overview=self._overview, lock=lock)
 
     async def ping(self) -> None:
         """Make sure that a registry answers, whether or not it lets us in. Raises NotARegistry."""
@@ -87,11 +90,15 @@ class Registry:
         authorization = await self._authenticator.authorization(())
         return (authorization or "").partition(" ")[0]
 
-    async def list_repositories(self) -> AsyncGenerator[tuple[str, ...], None]:
+    def list_repositories(self, under: str = "") -> AsyncGenerator[tuple[str, ...], None]:
         """List the paths of the repositories, page by page, as far as we may see them.
 
-        Raises Unauthorized, Denied or NotFound where there is no catalogue for us.
+        Only those that begin with *under* are listed: a namespace and its slash, where vendors
+        list nothing else. Raises Unauthorized, Denied or NotFound where there is no list for us.
         """
+        return self._overview.repositories(under, self._catalogue())
+
+    async def _catalogue(self) -> AsyncGenerator[tuple[str, ...], None]:
         profile = self.knowledge.profile
         call = Call(
             RequestKind.CATALOG,
@@ -164,7 +171,7 @@ def open_registry(
         listener=listener,
         clock=clock,
     )
-    return Registry(sender, authenticator)
+    return Registry(sender, authenticator, Overview(sender, Vendors(sender, keychain)))
 
 
 def _make_transport(settings: RegistrySettings, origin: Origin) -> httpx.AsyncBaseTransport:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import httpx
 
 from replicator import __version__, errors
 from replicator.registry.answers import MAX_ERROR_SIZE, Answer
-from replicator.registry.auth import Authenticator
 from replicator.registry.calls import Call, SourceFailed
 from replicator.registry.gate import Gate
 from replicator.registry.knowledge import Knowledge
 from replicator.registry.plain_http import is_plain_http
+from replicator.registry.scopes import Scope
 from replicator.registry.settings import RegistrySettings
 from replicator.registry.slots import Limits
 from replicator.registry.wire import NO_BODY, Wire, read_answer
@@ -31,6 +31,18 @@ _ALWAYS: Final = (
 )
 
 
+class Authorizer(Protocol):
+    """Knows what goes into ``Authorization``; see Authenticator for what its methods promise."""
+
+    async def authorization(self, scopes: tuple[Scope, ...]) -> str | None: ...
+
+    async def challenged(
+        self, url: httpx.URL, headers: httpx.Headers, scopes: tuple[Scope, ...], used: str | None
+    ) -> bool: ...
+
+    async def denied(self, scopes: tuple[Scope, ...], used: str | None) -> bool: ...
+
+
 class Courier:
     """Carries single calls: through the gate, with authorization, at the rate, along redirects.
 
@@ -43,7 +55,7 @@ class Courier:
         knowledge: Knowledge,
         *,
         gate: Gate,
-        authenticator: Authenticator,
+        authenticator: Authorizer,
         wire: Wire,
         limits: Limits,
     ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from replicator.events import BlobOutcome
@@ -18,6 +20,20 @@ from replicator.oci.verify import Verifier
 Piece: TypeAlias = bytes | bytearray | memoryview
 
 
+@dataclass(frozen=True, slots=True)
+class ListedTag:
+    """A tag as a listing shows it.
+
+    ``digest`` is that of what the tag names, an index if it is one; None where the listing does
+    not say, so that only asking for the tag will tell. ``created`` is when the image was made,
+    where the listing knows that from the image itself.
+    """
+
+    tag: Tag
+    digest: Digest | None = None
+    created: datetime | None = None
+
+
 class RepositoryReader(Protocol):
     """A repository that content is read from."""
 
@@ -30,6 +46,15 @@ class RepositoryReader(Protocol):
         What is not a tag is left out. An error in the middle means that the listing is
         incomplete: what came before it is right. Raises NotFound if the repository does not
         exist.
+        """
+        ...
+
+    def observe_tags(self) -> AsyncIterator[tuple[ListedTag, ...]]:
+        """List the tags like ``list_tags``, with digests where a listing tells them in bulk.
+
+        The vendor's own listing is asked where there is one, and the registry itself where that
+        does not answer: then no tag has a digest. A tag that moves while it is listed may be
+        missing, so that a missing tag has to be asked for before anything is deleted.
         """
         ...
 

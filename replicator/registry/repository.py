@@ -14,7 +14,8 @@ from replicator.oci.reference import ManifestRef, RepositoryName, Tag
 from replicator.oci.verify import Verifier
 from replicator.registry.blobs import Blobs
 from replicator.registry.manifests import Manifests
-from replicator.registry.protocols import Piece, Upload
+from replicator.registry.overview import Overview
+from replicator.registry.protocols import ListedTag, Piece, Upload
 from replicator.registry.referrers import Referrers
 from replicator.registry.sending import Sender
 from replicator.registry.tags import Tags
@@ -28,9 +29,12 @@ class Repository:
     each run.
     """
 
-    def __init__(self, sender: Sender, name: RepositoryName, *, lock: asyncio.Lock) -> None:
+    def __init__(
+        self, sender: Sender, name: RepositoryName, *, overview: Overview, lock: asyncio.Lock
+    ) -> None:
         self._name = name
         self._sender = sender
+        self._overview = overview
         self._manifests = Manifests(sender, name)
         self._tags = Tags(sender, name)
         self._blobs = Blobs(sender, name)
@@ -45,6 +49,9 @@ class Repository:
 
     def list_tags(self) -> AsyncGenerator[tuple[Tag, ...], None]:
         return self._tags.list()
+
+    def observe_tags(self) -> AsyncGenerator[tuple[ListedTag, ...], None]:
+        return self._overview.tags(self._tags)
 
     async def resolve(self, ref: ManifestRef) -> Descriptor:
         return await self._manifests.resolve(ref)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Final
 
@@ -34,13 +34,21 @@ class Tags:
         self._is_too_long = False
         self._looking = asyncio.Lock()
 
+    @property
+    def name(self) -> RepositoryName:
+        return self._name
+
     async def list(self) -> AsyncGenerator[tuple[Tag, ...], None]:
         """List the tags, page by page."""
-        found: set[str] = set()
+        found: set[Tag] = set()
         async for page in self._pages():
-            found.update(tag for tag in page if tag.startswith(_DIGEST_TAGS))
+            found.update(page)
             yield page
-        self._digest_tags = found
+        self.note_all(found)
+
+    def note_all(self, tags: Iterable[Tag]) -> None:
+        """Remember a listing that is complete."""
+        self._digest_tags = {tag for tag in tags if tag.startswith(_DIGEST_TAGS)}
 
     async def has(self, tag: Tag) -> bool | None:
         """Say whether a digest tag exists; None where only asking for it will tell."""

@@ -13,7 +13,7 @@ from replicator.errors import InvalidManifest, NotFound, ReplicatorError
 from replicator.oci.reference import Tag
 from replicator.planning.observation import SourceTag
 from replicator.planning.selection import Selector, Verdict, subject_digits
-from replicator.registry.protocols import RepositoryReader
+from replicator.registry.protocols import ListedTag, RepositoryReader
 from replicator.service.creation import read_creation
 from replicator.transfer.concurrency import together
 
@@ -44,7 +44,7 @@ class TagListing:
         self._selector = selector
         self._now = now
         self.error: ReplicatorError | None = None
-        self.digest_tags: dict[str, list[Tag]] = {}
+        self.digest_tags: dict[str, list[ListedTag]] = {}
 
     @property
     def is_literal(self) -> bool:
@@ -58,27 +58,27 @@ class TagListing:
         """
         if not self._selector.needs_all:
             async for page in self._pages():
-                for names in _batched(page):
-                    tags = await self._with_creation(names)
+                for listed in _batched(page):
+                    tags = await self._with_creation(listed)
                     yield [self._selector.judge(tag, now=self._now) for tag in tags]
             return
         everything: list[SourceTag] = []
         async for page in self._pages():
-            for names in _batched(page):
-                everything += await self._with_creation(names)
+            for listed in _batched(page):
+                everything += await self._with_creation(listed)
         if self.error is None:
             for verdicts in _batched(self._selector.select(everything, now=self._now)):
                 yield verdicts
 
-    async def _with_creation(self, names: Sequence[Tag]) -> Sequence[SourceTag]:
+    async def _with_creation(self, listed: Sequence[ListedTag]) -> Sequence[SourceTag]:
         """Learn when each tag was made that is not out by its name, where that matters."""
-        tags = [SourceTag(name, None) for name in names]
+        tags = [SourceTag(each.tag, each.digest, each.created) for each in listed]
         if not self._selector.needs_creation:
             return tags
         slots = asyncio.Semaphore(_READ_AT_ONCE)
 
         async def dated(tag: SourceTag) -> SourceTag:
-            if not self._selector.judge_name(tag).selected:
+            if tag.created is not None or not self._selector.judge_name(tag).selected:
                 return tag
             async with slots:
                 return replace(tag, created=await self._creation(tag.tag))
@@ -94,17 +94,17 @@ class TagListing:
             self.error = error
             return None
 
-    async def _pages(self) -> AsyncIterator[Sequence[Tag]]:
+    async def _pages(self) -> AsyncIterator[Sequence[ListedTag]]:
         """Yield the tags that the rule names, or the pages of the listing.
 
         The first page comes once some more have been read.
         """
         if self._selector.literal_tags is not None:
-            yield self._selector.literal_tags
+            yield tuple(map(ListedTag, self._selector.literal_tags))
             return
-        waiting: list[Sequence[Tag]] = []
+        waiting: list[Sequence[ListedTag]] = []
         try:
-            async for page in self._reader.list_tags():
+            async for page in self._reader.observe_tags():
                 self._note_digest_tags(page)
                 waiting.append(page)
                 if len(waiting) > _READ_AHEAD:
@@ -114,11 +114,11 @@ class TagListing:
         for early in waiting:
             yield early
 
-    def _note_digest_tags(self, page: Sequence[Tag]) -> None:
-        for tag in page:
-            digits = subject_digits(tag)
+    def _note_digest_tags(self, page: Sequence[ListedTag]) -> None:
+        for listed in page:
+            digits = subject_digits(listed.tag)
             if digits is not None:
-                self.digest_tags.setdefault(digits, []).append(tag)
+                self.digest_tags.setdefault(digits, []).append(listed)
 
 
 def _batched(items: Iterable[_Item]) -> Iterator[Sequence[_Item]]:

@@ -52,10 +52,10 @@ class Sighting:
 class Observer:
     """Observes the tags of one source repository.
 
-    A tag with a fresh row costs one HEAD at the source and nothing at the destination. One that
-    the ledger has never seen costs nothing at the source, as the copy reads it by its tag, and
-    at the destination nothing or a share of one listing. With *thorough*, for showing a plan,
-    both sides are asked by HEAD instead.
+    A tag with a fresh row costs one HEAD at the source, unless the listing told what it names,
+    and nothing at the destination. One that the ledger has never seen costs nothing at the
+    source, as the copy reads it, and at the destination nothing or a share of one listing. With
+    *thorough*, for showing a plan, both sides are asked by HEAD instead.
     """
 
     def __init__(
@@ -94,8 +94,9 @@ class Observer:
         Raises TransferFailed when the source does not answer.
         """
         sightings = [await self._look(goal) for goal in goals]
-        digest: Digest | None = None
-        if self._thorough or any(map(_needs_source, sightings)):
+        # All goals of a tag come from one listing, which may have said what it names.
+        digest = goals[0].wanted.source_tag.digest
+        if digest is None and (self._thorough or any(map(_needs_source, sightings))):
             with reading_source():
                 digest = (await self._reader.resolve(tag)).digest
         if self._overwrite is Overwrite.IF_OURS:

@@ -90,7 +90,9 @@ class RepositoryRun:
         if not self._handling.referrers or self._handling.scope:
             return
         goals = [
-            Goal(Wanted(self._name, SourceTag(tag, None), way.view.name, tag), way.view)
+            Goal(
+                Wanted(self._name, SourceTag(tag.tag, tag.digest), way.view.name, tag.tag), way.view
+            )
             for digits, tags in self._listing.digest_tags.items()
             if digits in unchanged
             for tag in tags

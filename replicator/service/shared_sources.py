@@ -13,7 +13,7 @@ from replicator.oci.manifest import Manifest
 from replicator.oci.reference import ManifestRef, RepositoryName, Tag
 from replicator.oci.verify import Verifier
 from replicator.planning.source import Source
-from replicator.registry.protocols import Piece, RepositoryReader
+from replicator.registry.protocols import ListedTag, Piece, RepositoryReader
 from replicator.service.registries import Registries
 
 
@@ -40,8 +40,8 @@ class _ListedOnce:
 
     def __init__(self, repository: RepositoryReader) -> None:
         self._repository = repository
-        self._pages: list[tuple[Tag, ...]] = []
-        self._listing: AsyncIterator[tuple[Tag, ...]] | None = None
+        self._pages: list[tuple[ListedTag, ...]] = []
+        self._listing: AsyncIterator[tuple[ListedTag, ...]] | None = None
         self._has_ended = False
         self._error: ReplicatorError | None = None
         self._turn = asyncio.Lock()
@@ -51,6 +51,10 @@ class _ListedOnce:
         return self._repository.name
 
     async def list_tags(self) -> AsyncIterator[tuple[Tag, ...]]:
+        async for page in self.observe_tags():
+            yield tuple(listed.tag for listed in page)
+
+    async def observe_tags(self) -> AsyncIterator[tuple[ListedTag, ...]]:
         position = 0
         while position < len(self._pages) or await self._read_page(position):
             yield self._pages[position]
@@ -62,7 +66,7 @@ class _ListedOnce:
         """Read on until there is a page at *position*; say whether there is one."""
         async with self._turn:
             if self._listing is None:
-                self._listing = self._repository.list_tags()
+                self._listing = self._repository.observe_tags()
             while position >= len(self._pages) and not self._has_ended:
                 try:
                     self._pages.append(await anext(self._listing))

@@ -174,6 +174,7 @@ class TagRun:
             self._handling.platforms,
             self._handling.referrers,
             self._handling.foreign_layers,
+            source.tag,
         )
         async with self._context.images:
             results = await self._context.copier.copy(order)

@@ -13,6 +13,7 @@ from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
 from replicator.oci.media_types import OCI_MANIFEST
 from replicator.oci.reference import RepositoryName, Tag
+from replicator.registry.protocols import ListedTag
 from replicator.store.records import RunRecord, RunState
 from replicator.transfer.order import Result, Tally
 
@@ -48,7 +49,8 @@ class World:
     """All registries, and how they misbehave.
 
     ``broken`` maps (kind, repository, tag) to the error that is the answer; ``page_size`` is that
-    of listings, ``breaks_after`` the page after which a repository's listing breaks off.
+    of listings, ``breaks_after`` the page after which a repository's listing breaks off. With
+    ``bulk`` listings tell digests.
     """
 
     def __init__(self):
@@ -57,6 +59,7 @@ class World:
         self.broken = {}
         self.breaks_after = {}
         self.page_size = 1000
+        self.bulk = False
         self.in_flight = 0
         self.most_in_flight = 0
 
@@ -103,6 +106,11 @@ class FakeRepository:
             if self.world.breaks_after.get(str(self.name)) == page:
                 raise RegistryUnavailable("503", status=503)
             yield tuple(tags[start : start + self.world.page_size])
+
+    async def observe_tags(self):
+        bulk = self.world.bulk
+        async for page in self.list_tags():
+            yield tuple(ListedTag(tag, self.content.tags[tag] if bulk else None) for tag in page)
 
     async def resolve(self, ref):
         await self._request(RequestKind.MANIFEST_HEAD, ref)

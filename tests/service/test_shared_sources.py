@@ -9,6 +9,7 @@ import pytest
 from replicator.errors import RegistryUnavailable
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.prepared import prepare
+from replicator.registry.protocols import ListedTag
 from replicator.service.shared_sources import SharedSources
 from tests.service.conftest import SOURCE, rule
 
@@ -24,11 +25,11 @@ class SlowRepository:
     def repository(self, name):
         return self
 
-    async def list_tags(self):
+    async def observe_tags(self):
         self.listings += 1
-        yield (Tag("1"),)
+        yield (ListedTag(Tag("1")),)
         await self.go_on.wait()
-        yield (Tag("2"),)
+        yield (ListedTag(Tag("2")),)
 
 
 def shared(repository, *rules):

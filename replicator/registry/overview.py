@@ -1,0 +1,165 @@
+"""Overview: what a registry holds, by its vendor's own listing or by the one that all have."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from typing import Any, Final
+
+from replicator.errors import InvalidDigest, InvalidReference, RegistryError
+from replicator.oci.digest import Digest
+from replicator.oci.reference import RepositoryName, Tag
+from replicator.registry.pagination import MAX_NAMES
+from replicator.registry.protocols import ListedTag
+from replicator.registry.sending import Sender
+from replicator.registry.tags import Tags
+from replicator.registry.vendors.choice import Vendors
+from replicator.registry.vendors.vendor import Row, Vendor
+
+# In seconds. A vendor's API that refused us is not asked again for so long: rights and robots
+# change, but not within a run.
+_REFUSED_FOR: Final = 3600.0
+# Pages in a row without anything new. Where the newest come first, a page may repeat the one
+# before it, as things are pushed meanwhile.
+_MOST_REPEATED: Final = 3
+
+
+class Overview:
+    """Lists the tags and repositories of one registry.
+
+    A vendor's listing that is refused at its beginning is given up for the registry's own, and
+    remembered for the namespace, as rights are given by namespace. One that breaks off later is
+    an error: what came before it is right, and not all there is.
+    """
+
+    def __init__(self, sender: Sender, vendors: Vendors) -> None:
+        self._sender = sender
+        self._vendors = vendors
+        self._refused: dict[str, float] = {}
+
+    async def tags(self, plain: Tags) -> AsyncGenerator[tuple[ListedTag, ...], None]:
+        """List the tags of a repository, each once; *plain* lists them without digests."""
+        path = plain.name.path
+        vendor, refusal = self._vendor(path), None
+        if vendor is None:
+            async with aclosing(plain.list()) as pages:
+                async for page in pages:
+                    # The first answer may tell what the registry is, and so of a better way.
+                    if (vendor := self._vendor(path)) is not None:
+                        break
+                    yield tuple(map(ListedTag, page))
+                else:
+                    return
+        async with aclosing(self._listed(vendor, plain)) as listing:
+            try:
+                first = await anext(listing, ())
+            except RegistryError as error:
+                first, refusal = (), error
+            if first:
+                yield first
+                async for listed in listing:
+                    yield listed
+                return
+        async for page in plain.list():
+            if refusal is not None:
+                self._remember(path, refusal)
+            yield tuple(map(ListedTag, page))
+
+    async def repositories(
+        self, under: str, plain: AsyncGenerator[tuple[str, ...], None]
+    ) -> AsyncGenerator[tuple[str, ...], None]:
+        """List the paths of repositories that begin with *under*; *plain* is the catalogue.
+
+        Raises what the vendor's API says if the catalogue has nothing there either.
+        """
+        refusal: RegistryError | None = None
+        vendor = self._vendor(under)
+        if vendor is not None:
+            async with aclosing(vendor.repositories(under)) as listing:
+                try:
+                    first: Sequence[Any] = await anext(listing, ())
+                except RegistryError as error:
+                    first, refusal = (), error
+                if first:
+                    yield self._paths(under, first)
+                    async for page in listing:
+                        yield self._paths(under, page)
+                    return
+        found = False
+        try:
+            async for page in plain:
+                paths = self._paths(under, page)
+                found = found or bool(paths)
+                yield paths
+        except RegistryError as error:
+            raise refusal or error from None
+        if refusal is not None and not found:
+            raise refusal
+
+    def _vendor(self, path: str) -> Vendor | None:
+        """Return the vendor's API, unless it refused us lately."""
+        if self._sender.clock.monotonic() < self._refused.get(_namespace(path), 0.0):
+            return None
+        return self._vendors.of(self._sender.knowledge.profile)
+
+    def _remember(self, path: str, error: RegistryError) -> None:
+        """Do without the vendor's API, and say so once."""
+        self._refused[_namespace(path)] = self._sender.clock.monotonic() + _REFUSED_FOR
+        self._sender.wire.warn(f"tags of {_namespace(path)}/ are asked for one by one: {error}")
+
+    async def _listed(
+        self, vendor: Vendor, plain: Tags
+    ) -> AsyncGenerator[tuple[ListedTag, ...], None]:
+        """Yield what is new and right of the vendor's pages."""
+        seen: set[Tag] = set()
+        dropped = repeated = 0
+        async with aclosing(vendor.tags(plain)) as pages:
+            async for rows in pages:
+                listed = [each for each in map(_listed_tag, rows) if each is not None]
+                dropped += len(rows) - len(listed)
+                new = {each.tag: each for each in listed if each.tag not in seen}
+                seen.update(new)
+                repeated = 0 if new else repeated + 1
+                if len(seen) > MAX_NAMES or repeated > _MOST_REPEATED:
+                    raise RegistryError(
+                        f"{plain.name}: a listing without end; it is not complete",
+                        registry=self._sender.registry,
+                    )
+                if new:
+                    yield tuple(new.values())
+        if seen and vendor.shows_all_tags:
+            plain.note_all(seen)
+        if dropped:
+            self._sender.wire.warn(f"{plain.name}: {dropped} of what it lists are no tags")
+
+    def _paths(self, under: str, names: Iterable[Any]) -> tuple[str, ...]:
+        paths = (self._path(name) for name in names if isinstance(name, str))
+        return tuple(path for path in paths if path is not None and path.startswith(under))
+
+    def _path(self, name: str) -> str | None:
+        try:
+            return RepositoryName(self._sender.registry, name).path
+        except InvalidReference:
+            return None
+
+
+def _listed_tag(row: Row) -> ListedTag | None:
+    """Return a tag with what can be believed of it; None for what is no tag."""
+    if not isinstance(row.name, str):
+        return None
+    try:
+        tag = Tag(row.name)
+    except InvalidReference:
+        return None
+    return ListedTag(tag, _digest(row.digest), row.created)
+
+
+def _digest(text: Any) -> Digest | None:
+    try:
+        return Digest.parse(text) if isinstance(text, str) else None
+    except InvalidDigest:
+        return None
+
+
+def _namespace(path: str) -> str:
+    return path.partition("/")[0]

@@ -1,0 +1,58 @@
+"""Vendor: what the registry layer needs of a vendor's own API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeAlias
+
+from replicator.registry.tags import Tags
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A tag in the vendor's words, which nobody has checked yet.
+
+    *digest* is what the tag itself names. A vendor that may give the digest of an image inside
+    an index gives none here. *created* is from the image's config.
+    """
+
+    name: Any
+    digest: Any = None
+    created: datetime | None = None
+
+
+Rows: TypeAlias = AsyncGenerator[Sequence[Row], None]
+Paths: TypeAlias = AsyncGenerator[Sequence[Any], None]
+
+
+class Vendor(Protocol):
+    """Lists in bulk. An error in the middle of a listing means that it is not complete."""
+
+    @property
+    def shows_all_tags(self) -> bool:
+        """Whether ``tags`` shows what ``tags/list`` does, the tags of signatures included."""
+        ...
+
+    def tags(self, tags: Tags) -> Rows:
+        """List the tags of a repository; *tags* is the registry's own list of them.
+
+        A listing without any row says nothing: then the registry is asked itself.
+        """
+        ...
+
+    def repositories(self, under: str) -> Paths:
+        """List the paths of repositories that begin with *under*, and perhaps others.
+
+        Raises RegistryError where an empty listing might mean that we may not see anything.
+        """
+        ...
+
+
+class Creator(Protocol):
+    """Makes what has to be there before a repository can be written to."""
+
+    async def create(self, path: str) -> None:
+        """Make what *path* lacks; nothing if it is there. Raises RegistryError."""
+        ...
