@@ -129,7 +129,13 @@ async def _keep_date(server: uvicorn.Server) -> None:
 
 
 def _listen(port: int) -> socket.socket:
+    # The protocol is named, as asyncio sends small answers at once on such sockets alone.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((_ADDRESS, port))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((_ADDRESS, port))
+        listening.listen()
     except OSError as error:
+        listening.close()
         raise ConfigError(f"cannot listen on {_ADDRESS}:{port}: {error.strerror}") from error
+    return listening
