@@ -62,6 +62,10 @@ class Authenticator:
         if not self._gate.may_carry_credentials(url):
             return False
         challenges = parse_challenges(headers.get_list("www-authenticate"))
+        if not challenges and self._bearer is None and not self._basic:
+            # gcr.io was seen to say at the ping alone where its tokens are.
+            ping = httpx.Headers((await self._ping(None)).headers)
+            challenges = parse_challenges(ping.get_list("www-authenticate"))
         tokens = next((each for each in challenges if _says_where_tokens_are(each)), None)
         if tokens is not None:
             self._learn_service(url, tokens)

@@ -258,15 +258,15 @@ class TestTokens:
 
         assert [each.url.path for each in vendor.token_requests] == ["/token/one"]
 
-    async def test_a_401_without_a_challenge_is_about_the_last_one(self, time):
+    async def test_a_401_without_a_challenge_is_about_the_one_of_the_ping(self, time):
         vendor = Unchallenging(time)
         subject = authenticator(vendor)
-        assert await ask(vendor, subject) == 401
-
-        ping = await vendor.send(httpx.Request("GET", f"{URL}/v2/"))
-        await subject.challenged(httpx.URL(f"{URL}/v2/"), ping.headers, (), None)
 
         assert await ask(vendor, subject) == 200
+        assert await ask(vendor, subject, "alice/other") == 200
+
+        pings = [each for each in vendor.api_requests if each.url.path == "/v2/"]
+        assert len(pings) == 1
 
     async def test_scopes_that_the_challenge_names_are_asked_for_as_well_and_remembered(self, time):
         vendor = Demanding(time)

@@ -1,0 +1,1 @@
+"""Vendors' registries, played on the embedded one: their tokens, their own APIs, their oddities."""

@@ -1,0 +1,1 @@
+"""Vendors' own APIs, each against a fake of its registry."""
