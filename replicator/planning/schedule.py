@@ -1,10 +1,14 @@
-"""Schedules as rules write them: five-field cron in a time zone. Only checked here."""
+"""Schedules as rules write them: five-field cron in a time zone, or an interval.
+
+They are only checked here; ``due_times`` says when they come due.
+"""
 
 from __future__ import annotations
 
 import difflib
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -19,6 +23,9 @@ _WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _DAYS_IN_MONTH: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _ITEM: Final = re.compile(r"(?:\*|([0-9a-z]+)(?:-([0-9a-z]+))?)(?:/(\d+))?", re.ASCII)
 _EXAMPLE: Final = '"0 3 * * *" is every day at 03:00'
+_INTERVAL: Final = re.compile(r"every +((?:[1-9][0-9]{0,5}[smhdw])+)", re.ASCII)
+_INTERVAL_PART: Final = re.compile(r"([0-9]+)([smhdw])", re.ASCII)
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,11 @@ _FIELDS: Final = (
 
 
 def check_schedule(text: str, *, where: str) -> None:
-    """Raise ConfigError unless *text* is a five-field cron expression that comes due at all."""
+    """Raise ConfigError unless *text* is ``every 30m`` or the like, or a five-field cron
+    expression that comes due at all."""
+    if text.startswith("every"):
+        _check_interval(text, where)
+        return
     fields = text.lower().split()
     if len(fields) == 6:
         raise ConfigError(
@@ -64,6 +75,15 @@ def check_schedule(text: str, *, where: str) -> None:
     _check_that_days_exist(text, days=values[2], months=values[3], weekdays=fields[4], where=where)
 
 
+def interval_of(text: str) -> timedelta | None:
+    """Read ``every 30m``; None for a cron expression."""
+    found = _INTERVAL.fullmatch(text)
+    if found is None:
+        return None
+    parts = _INTERVAL_PART.findall(found[1])
+    return timedelta(seconds=sum(int(number) * _SECONDS[unit] for number, unit in parts))
+
+
 def check_timezone(name: str, *, where: str) -> None:
     """Raise ConfigError unless *name* is a time zone of the IANA database.
 
@@ -77,6 +97,14 @@ def check_timezone(name: str, *, where: str) -> None:
         near = difflib.get_close_matches(name, sorted(available_timezones()), n=1)
         hint = f'did you mean "{near[0]}"?' if near else 'write for example "Europe/Berlin"'
         raise ConfigError(f'{where}: "{name}" is not a time zone; {hint}') from None
+
+
+def _check_interval(text: str, where: str) -> None:
+    if interval_of(text) is None:
+        raise ConfigError(
+            f'{where}: "{text}" is not an interval; write for example "every 30m" or '
+            f'"every 1h30m", in s, m, h, d or w; {_EXAMPLE}'
+        )
 
 
 def _values(field: _Field, written: str, where: str) -> set[int]:
@@ -107,5 +135,6 @@ def _check_that_days_exist(
     text: str, *, days: set[int], months: set[int], weekdays: str, where: str
 ) -> None:
     # A restricted day of week is an alternative to the day of month, not a further condition.
-    if weekdays == "*" and all(min(days) > _DAYS_IN_MONTH[month - 1] for month in months):
+    # One that begins with a star restricts nothing by itself, so there both must match.
+    if weekdays.startswith("*") and all(min(days) > _DAYS_IN_MONTH[month - 1] for month in months):
         raise ConfigError(f'{where}: "{text}" never comes due; no such month has day {min(days)}')
