@@ -446,7 +446,8 @@ class TestLife:
     async def test_a_403_without_a_token_is_what_it_is(self, time):
         vendor = Vendor(time)
         subject = authenticator(vendor)
-        assert not await subject.denied(pull("alice/app"), None)
+        for used in (None, "Basic something"):
+            assert await subject.denied(pull("alice/app"), used) is False
         await ask(vendor, subject, "alice/other")
 
         assert not await subject.denied(pull("alice/app"), "Bearer something")
@@ -603,6 +604,18 @@ class TestBasic:
             assert await ask(vendor, subject) == 200
 
         assert schemes(vendor.requests) == ["none", "Basic", "Basic", "Basic"]
+
+    async def test_it_is_used_where_bearer_does_not_say_where_tokens_come_from(self, time):
+        class Halfway(BasicOnly):
+            def resource(self, request):
+                response = super().resource(request)
+                if response.status_code == 401:
+                    response.headers["WWW-Authenticate"] = 'Bearer service="x", Basic realm="y"'
+                return response
+
+        vendor = Halfway(time)
+
+        assert await ask(vendor, authenticator(vendor)) == 200
 
     async def test_user_and_password_are_sent_as_text_of_any_language(self, time):
         vendor = BasicOnly(time)
@@ -904,6 +917,15 @@ class TestCheckLogin:
         await authenticator(Open(time)).check_login()
         with pytest.raises(Unauthorized):
             await authenticator(Open(time), WRONG).check_login()
+
+    async def test_it_is_the_registry_that_is_believed_and_not_the_token_service(self, time):
+        class Generous(Vendor):
+            def wrong_password(self):
+                return self.given(None, [])
+
+        await authenticator(Generous(time)).check_login()
+        with pytest.raises(Unauthorized, match="the login of user 'alice' was refused"):
+            await authenticator(Generous(time), WRONG).check_login()
 
     async def test_who_has_no_login_is_told_so(self, time):
         vendor = BasicOnly(time)
