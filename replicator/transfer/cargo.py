@@ -81,6 +81,8 @@ class Cargo:
             if blob.digest not in self._outcomes:
                 self._note(blob, BlobOutcome.PRESENT)
                 self._announce(blob)
+        # What is still to come, such as signatures, is nothing to wait for.
+        self._route.roll.leave(self._route.destination)
 
     def tally(self) -> Tally:
         tally = Tally()

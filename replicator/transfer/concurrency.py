@@ -17,9 +17,12 @@ async def together(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     When one fails the others are cancelled, and its error is raised by itself rather than in a
     group, as if they had run one after the other.
     """
+    every = list(coroutines)
+    if len(every) < 2:
+        return [await coroutine for coroutine in every]
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(coroutine) for coroutine in coroutines]
+            tasks = [group.create_task(coroutine) for coroutine in every]
     except ExceptionGroup as failures:
         error = first_error(failures)
         raise error from error.__cause__

@@ -11,11 +11,14 @@ from replicator.transfer.blobs import BlobMover
 from replicator.transfer.cargo import Cargo
 from replicator.transfer.fail_points import PassPoint, pass_by
 from replicator.transfer.inventory import Inventory
+from replicator.transfer.manifest_reader import ManifestReader
 from replicator.transfer.order import Destination, Order, Result
 from replicator.transfer.original import Original
 from replicator.transfer.publication import Publication
+from replicator.transfer.recent_manifests import RecentManifests
 from replicator.transfer.roll import Roll
 from replicator.transfer.sides import reason_of, side_of
+from replicator.transfer.written_manifests import WrittenManifests
 
 # Per destination registry, between offer and arrival. How many bodies flow at once is the
 # registry layer's to say; this keeps sessions from being opened long before their turn.
@@ -41,6 +44,8 @@ class Transfer:
     ) -> None:
         self._listener = listener
         self._fail_point = fail_point
+        self._recent = RecentManifests()
+        self._written = WrittenManifests()
         self._mover = BlobMover(
             inventory=inventory, listener=listener, pass_point=fail_point, at_once=blobs_at_once
         )
@@ -53,7 +58,8 @@ class Transfer:
         """
         results = tuple(Result(each.repository.name, each.tag) for each in order.destinations)
         try:
-            original = await Original.read(order, self._fail_point)
+            reader = ManifestReader(order.source, self._recent, self._fail_point)
+            original = await Original.read(order, reader)
         except ReplicatorError as error:
             for result in results:
                 _note_error(result, error)
@@ -86,12 +92,14 @@ class Transfer:
             original,
             destination,
             cargo,
+            written=self._written,
             listener=self._listener,
             pass_point=self._fail_point,
         )
         result.source_digest = original.source_digest
         try:
-            result.written = await publication.publish()
+            with self._written.visit(result.destination):
+                result.written = await publication.publish()
             result.digest = original.root.digest
         except ReplicatorError as error:
             _note_error(result, error)

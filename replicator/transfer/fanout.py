@@ -38,6 +38,8 @@ class Fanouts:
 
     def __init__(self) -> None:
         self.changed = Signal()
+        # Destinations that kept others waiting; nobody waits for them until they turn up.
+        self.late: set[RepositoryName] = set()
         self._open: dict[tuple[RepositoryName, Digest], Fanout] = {}
 
     def join(self, blob: Descriptor, route: Route) -> Fanout:
@@ -79,6 +81,7 @@ class Fanout:
         """Yield the blob to the route's destination, which is ready for it now."""
         receiver = _Receiver(route.destination, route.roll)
         self._receivers.append(receiver)
+        self._fanouts.late.discard(route.destination)
         self._fanouts.changed.send()
         try:
             await self._wait_for_company()
@@ -103,16 +106,14 @@ class Fanout:
                 while not self._started and self._awaited():
                     await self._fanouts.changed.wait()
         except TimeoutError:
-            for roll, repository in self._awaited():
-                roll.leave(repository)
+            self._fanouts.late |= self._awaited()
 
-    def _awaited(self) -> list[tuple[Roll, RepositoryName]]:
-        joined = {receiver.repository for receiver in self._receivers}
-        return [
-            (receiver.roll, repository)
-            for receiver in self._receivers
-            for repository in receiver.roll.undecided(self.blob.digest) - joined
-        ]
+    def _awaited(self) -> set[RepositoryName]:
+        """Return who may want the blob too and has not said so yet."""
+        digest = self.blob.digest
+        undecided = set().union(*(each.roll.undecided(digest) for each in self._receivers))
+        joined = {each.repository for each in self._receivers}
+        return undecided - joined - self._fanouts.late
 
     def _start(self, route: Route) -> None:
         self._started = True

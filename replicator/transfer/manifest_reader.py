@@ -14,7 +14,7 @@ from replicator.oci.reference import ManifestRef
 from replicator.registry.protocols import RepositoryReader
 from replicator.transfer.concurrency import together
 from replicator.transfer.fail_points import FailPoint, PassPoint
-from replicator.transfer.flights import Flights
+from replicator.transfer.recent_manifests import RecentManifests
 from replicator.transfer.sides import reading_source, reason_of
 
 # For one tag, its referrers included.
@@ -30,12 +30,14 @@ class ManifestReader:
     raised carries the mark of the source.
     """
 
-    def __init__(self, source: RepositoryReader, pass_point: PassPoint) -> None:
+    def __init__(
+        self, source: RepositoryReader, recent: RecentManifests, pass_point: PassPoint
+    ) -> None:
         self._source = source
+        self._recent = recent
         self._pass_point = pass_point
         self.made: set[Digest] = set()
         self._manifests: dict[Digest, Manifest] = {}
-        self._flights = Flights[Digest]()
         self._asked = 0
         self._bytes = 0
 
@@ -48,13 +50,19 @@ class ManifestReader:
         """Return a manifest that was read before."""
         return self._manifests.get(digest)
 
-    async def read(self, ref: ManifestRef) -> Manifest:
-        """Read one manifest. Raises TransferFailed."""
+    async def read_root(self, ref: ManifestRef) -> Manifest:
+        """Read what *ref* names at the source now. Raises TransferFailed."""
         with reading_source():
-            if isinstance(ref, Digest):
-                async with self._flights.take(ref):
-                    return self._manifests.get(ref) or await self._get(ref)
-            return await self._get(ref)
+            return self._counted(await self._source.get_manifest(ref))
+
+    async def read(self, digest: Digest) -> Manifest:
+        """Read one manifest, unless that was done lately. Raises TransferFailed."""
+        if digest in self._manifests:
+            return self._manifests[digest]
+        with reading_source():
+            self._asked += 1
+            self._check_limits()
+            return self._counted(await self._recent.get(self._source, digest))
 
     async def read_children(
         self, children: Iterable[Descriptor]
@@ -81,10 +89,7 @@ class ManifestReader:
             self._check_limits()
             return child
 
-    async def _get(self, ref: ManifestRef) -> Manifest:
-        self._asked += 1
-        self._check_limits()
-        manifest = await self._source.get_manifest(ref)
+    def _counted(self, manifest: Manifest) -> Manifest:
         self._pass_point(FailPoint.AFTER_MANIFEST_GET)
         self._bytes += len(manifest.content)
         self._check_limits()

@@ -14,15 +14,23 @@ from replicator.registry.protocols import RepositoryWriter
 from replicator.transfer.cargo import Cargo
 from replicator.transfer.concurrency import together
 from replicator.transfer.original import Original
+from replicator.transfer.written_manifests import WrittenManifests
 
 
 class ManifestWriter:
     """Writes what *original* consists of; *cargo* is how its blobs got there."""
 
     def __init__(
-        self, writer: RepositoryWriter, *, original: Original, cargo: Cargo, listener: Listener
+        self,
+        writer: RepositoryWriter,
+        *,
+        original: Original,
+        cargo: Cargo,
+        written: WrittenManifests,
+        listener: Listener,
     ) -> None:
         self._writer = writer
+        self._written = written
         self._original = original
         self._cargo = cargo
         self._listener = listener
@@ -35,7 +43,13 @@ class ManifestWriter:
             # Artifactory denies a HEAD of what does not exist; the PUT will show what is true.
             return False
 
-    async def put(self, manifest: Manifest, tag: Tag | None = None) -> None:
+    async def put(self, manifest: Manifest) -> None:
+        """Write a manifest by its digest, unless another tag has just done so."""
+        async with self._written.turn(self._writer.name, manifest.digest) as is_needed:
+            if is_needed:
+                await self.put_as(manifest, None)
+
+    async def put_as(self, manifest: Manifest, tag: Tag | None) -> None:
         """Write a manifest whose blobs and children are there.
 
         When the registry says that they are not, they are sent again and it is asked once more.
@@ -66,4 +80,8 @@ class ManifestWriter:
         await self._cargo.bring_again(
             part for part, child in zip(lacking, children, strict=True) if child is None
         )
-        await together(self.put(child) for child in children if child is not None)
+        await together(self._put_again(child) for child in children if child is not None)
+
+    async def _put_again(self, manifest: Manifest) -> None:
+        self._written.forget(self._writer.name, manifest.digest)
+        await self.put(manifest)

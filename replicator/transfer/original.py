@@ -10,7 +10,6 @@ from replicator.oci.descriptor import EMPTY_CONTENT, Descriptor
 from replicator.oci.digest import Digest
 from replicator.oci.manifest import Manifest
 from replicator.transfer.concurrency import Once
-from replicator.transfer.fail_points import PassPoint
 from replicator.transfer.graph import MAX_DEPTH, Graph, blobs_of, read_graph
 from replicator.transfer.manifest_reader import ManifestReader
 from replicator.transfer.order import Order
@@ -39,9 +38,8 @@ class Original:
         self._reader = reader
 
     @classmethod
-    async def read(cls, order: Order, pass_point: PassPoint) -> Self:
+    async def read(cls, order: Order, reader: ManifestReader) -> Self:
         """Read what the order's reference names now; a tag means that from then on."""
-        reader = ManifestReader(order.source, pass_point)
         found = await _read_root(reader, order)
         root = found
         if order.platforms and found.is_index:
@@ -85,7 +83,7 @@ class Original:
     async def _read_attachments(self) -> Waves:
         if not self.order.referrers:
             return ()
-        return await read_attachments(self._reader, self.order.source, await self._subjects())
+        return await read_attachments(self._reader, self.order, await self._subjects())
 
     async def _subjects(self) -> list[Digest]:
         """List the digests that referrers may name: the root's, and those below it.
@@ -111,8 +109,8 @@ class Original:
 async def _read_root(reader: ManifestReader, order: Order) -> Manifest:
     """Read what the order names; its tag if that has moved and left its digest to nobody."""
     try:
-        return await reader.read(order.reference)
+        return await reader.read_root(order.reference)
     except TransferFailed as error:
         if order.tag is None or not isinstance(reason_of(error), NotFound):
             raise
-        return await reader.read(order.tag)
+        return await reader.read_root(order.tag)

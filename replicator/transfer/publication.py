@@ -19,6 +19,7 @@ from replicator.transfer.order import Destination
 from replicator.transfer.original import Original
 from replicator.transfer.referrers import Attachment, Waves
 from replicator.transfer.sides import reason_of, side_of
+from replicator.transfer.written_manifests import WrittenManifests
 
 
 class Publication:
@@ -34,6 +35,7 @@ class Publication:
         destination: Destination,
         cargo: Cargo,
         *,
+        written: WrittenManifests,
         listener: Listener,
         pass_point: PassPoint,
     ) -> None:
@@ -43,7 +45,11 @@ class Publication:
         self._listener = listener
         self._pass_point = pass_point
         self._manifests = ManifestWriter(
-            destination.repository, original=original, cargo=cargo, listener=listener
+            destination.repository,
+            original=original,
+            cargo=cargo,
+            written=written,
+            listener=listener,
         )
 
     async def publish(self) -> bool:
@@ -133,11 +139,14 @@ class Publication:
             around(self._pass_point, FailPoint.BEFORE_REFERRER_PUT, FailPoint.AFTER_REFERRER_PUT),
         ):
             await self._put_below(attachment.graph)
-            await self._manifests.put(attachment.root, attachment.tag)
+            if attachment.tag is None:
+                await self._manifests.put(attachment.root)
+            else:
+                await self._manifests.put_as(attachment.root, attachment.tag)
 
     async def _put_root(self, root: Manifest) -> None:
         with around(self._pass_point, FailPoint.BEFORE_TAG_PUT, FailPoint.AFTER_TAG_PUT):
-            await self._manifests.put(root, self._destination.tag)
+            await self._manifests.put_as(root, self._destination.tag)
         # An artifact may have a subject of its own, in the same repository.
         await self._manifests.announce((root,))
 

@@ -11,10 +11,10 @@ from replicator.errors import ReferrerFailed, ReplicatorError
 from replicator.oci.digest import Digest
 from replicator.oci.manifest import Manifest
 from replicator.oci.reference import Tag
-from replicator.registry.protocols import RepositoryReader
 from replicator.transfer.concurrency import together
 from replicator.transfer.graph import Graph, read_graph
 from replicator.transfer.manifest_reader import ManifestReader
+from replicator.transfer.order import Order
 from replicator.transfer.sides import SOURCE, reading_source, reason_of
 
 # A signature of an SBOM is the second; nobody signs further down.
@@ -43,20 +43,19 @@ Waves: TypeAlias = tuple[tuple[Attachment, ...], ...]
 
 
 async def read_attachments(
-    reader: ManifestReader, source: RepositoryReader, subjects: Iterable[Digest]
+    reader: ManifestReader, order: Order, subjects: Iterable[Digest]
 ) -> Waves:
     """Read what refers to *subjects*, and what refers to that.
 
     Raises ReferrerFailed. (distribution-spec, "Listing Referrers")
     """
+    search = _Search(reader, order)
     waves: list[tuple[Attachment, ...]] = []
     nearest = list(dict.fromkeys(subjects))
     seen = set(nearest)
     for _ in range(MAX_REFERRER_DEPTH):
         found = await together(
-            read(reader, source, subject)
-            for subject in nearest
-            for read in (_read_referrers, _read_signatures)
+            find(subject) for subject in nearest for find in (search.referrers, search.signatures)
         )
         wave = {each.root.digest: each for attachments in found for each in attachments}
         new = tuple(each for digest, each in wave.items() if digest not in seen)
@@ -68,37 +67,40 @@ async def read_attachments(
     return tuple(waves)
 
 
-async def _read_referrers(
-    reader: ManifestReader, source: RepositoryReader, subject: Digest
-) -> list[Attachment]:
-    with _about(f"referrers of {subject}"), reading_source():
-        listed = dict.fromkeys(each.digest for each in await source.list_referrers(subject))
-        manifests = await together(reader.read(digest) for digest in listed)
-        # A list of the tag schema is a tag like any other: where somebody tagged an index that
-        # way, its children are not referrers.
-        return await together(
-            _attachment(reader, subject, manifest)
-            for manifest in manifests
-            if manifest.subject is not None and manifest.subject.digest == subject
-        )
+class _Search:
+    """Finds what refers to a manifest of the order's source."""
 
+    def __init__(self, reader: ManifestReader, order: Order) -> None:
+        self._reader = reader
+        self._source = order.source
+        self._foreign_layers = order.foreign_layers
 
-async def _read_signatures(
-    reader: ManifestReader, source: RepositoryReader, subject: Digest
-) -> list[Attachment]:
-    with _about(f"signatures of {subject}"), reading_source():
-        tags = await source.signature_tags(subject)
-        manifests = await together(reader.read(tag) for tag in tags)
-        return await together(
-            _attachment(reader, subject, manifest, tag)
-            for tag, manifest in zip(tags, manifests, strict=True)
-        )
+    async def referrers(self, subject: Digest) -> list[Attachment]:
+        with _about(f"referrers of {subject}"), reading_source():
+            listed = [each.digest for each in await self._source.list_referrers(subject)]
+            manifests = await together(map(self._reader.read, dict.fromkeys(listed)))
+            # A list of the tag schema is a tag like any other: where somebody tagged an index
+            # that way, its children are not referrers.
+            return await together(
+                self._attachment(subject, manifest)
+                for manifest in manifests
+                if manifest.subject is not None and manifest.subject.digest == subject
+            )
 
+    async def signatures(self, subject: Digest) -> list[Attachment]:
+        with _about(f"signatures of {subject}"), reading_source():
+            tags = await self._source.signature_tags(subject)
+            manifests = await together(map(self._reader.read_root, tags))
+            return await together(
+                self._attachment(subject, manifest, tag)
+                for tag, manifest in zip(tags, manifests, strict=True)
+            )
 
-async def _attachment(
-    reader: ManifestReader, subject: Digest, root: Manifest, tag: Tag | None = None
-) -> Attachment:
-    return Attachment(subject, await read_graph(reader, root, foreign_layers=True), tag)
+    async def _attachment(
+        self, subject: Digest, root: Manifest, tag: Tag | None = None
+    ) -> Attachment:
+        graph = await read_graph(self._reader, root, foreign_layers=self._foreign_layers)
+        return Attachment(subject, graph, tag)
 
 
 @contextmanager

@@ -30,6 +30,6 @@ class Roll:
         self._changed.send()
 
     def leave(self, repository: RepositoryName) -> None:
-        """The repository is done with, or so late that the others go on without it."""
+        """The repository is done with."""
         self._present.discard(repository)
         self._changed.send()

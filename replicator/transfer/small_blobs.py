@@ -9,6 +9,7 @@ from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName
 from replicator.registry.protocols import RepositoryReader
 from replicator.transfer.flights import Flights
+from replicator.transfer.recent import Recent
 
 # In bytes. Larger blobs flow through.
 SMALL: Final = 64 * 1024
@@ -22,8 +23,7 @@ class SmallBlobs:
     """Reads small blobs, and keeps the last few for whoever needs them next."""
 
     def __init__(self) -> None:
-        self._contents: dict[_Key, bytes] = {}
-        self._size = 0
+        self._kept = Recent[_Key, bytes](_KEPT)
         self._flights = Flights[_Key]()
 
     async def read(self, source: RepositoryReader, blob: Descriptor) -> bytes:
@@ -33,16 +33,9 @@ class SmallBlobs:
             return known
         key = (source.name, blob.digest, blob.size)
         async with self._flights.take(key):
-            if key not in self._contents:
-                self._keep(key, await _read_whole(source, blob))
-            return self._contents[key]
-
-    def _keep(self, key: _Key, content: bytes) -> None:
-        self._contents[key] = content
-        self._size += len(content)
-        while self._size > _KEPT:
-            oldest = next(iter(self._contents))
-            self._size -= len(self._contents.pop(oldest))
+            content = self._kept.get(key) or await _read_whole(source, blob)
+            self._kept.put(key, content, len(content))
+            return content
 
 
 def known_content(blob: Descriptor) -> bytes | None:

@@ -108,6 +108,7 @@ async def test_an_index_in_step_is_known_without_reading_all_its_images(world):
     add_index(world.source, children, "v1")
     await world.copy()
     world.source_registry.calls.clear()
+    world.transfer = world.new_transfer()
 
     again = await world.copy()
 

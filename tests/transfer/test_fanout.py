@@ -118,6 +118,43 @@ async def test_a_destination_that_is_late_is_waited_for_once_and_not_for_long(wo
 
 
 @in_virtual_time
+async def test_many_orders_wait_for_a_late_destination_no_longer_than_one(world):
+    tags = [f"v{number}" for number in range(20)]
+    for tag in tags:
+        add_image(world.source, tag, seed=tag, layers=[add_layer(world.source, tag, 200_000)])
+    world.other_registry.hook = slow("offer_blob", 300)
+    world.transfer = world.new_transfer(blobs_at_once=1)
+    began = now()
+    copying = [
+        asyncio.create_task(
+            world.transfer.copy(world.order(tag, to=(world.destination, world.other)))
+        )
+        for tag in tags
+    ]
+
+    await until(lambda: len(world.destination.tags) == len(tags))
+
+    assert now() - began < 5
+    for task in copying:
+        task.cancel()
+    await asyncio.wait(copying)
+
+
+@in_virtual_time
+async def test_a_destination_that_is_in_step_is_not_waited_for(world):
+    image = large_image(world)
+    await world.copy(to=(world.other,))
+    world.other_registry.hook = slow("resolve", 0.1)
+    began = now()
+
+    results = await copy_to_both(world)
+
+    assert [result.written for result in results] == [True, False]
+    assert now() - began < 1
+    assert reads_of(world, image) == [0, 0]
+
+
+@in_virtual_time
 async def test_one_destination_that_breaks_in_the_middle_does_not_disturb_the_other(world):
     layer = large_image(world)
     faults = Faults()

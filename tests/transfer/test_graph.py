@@ -17,6 +17,7 @@ from replicator.transfer import manifest_reader
 from replicator.transfer.fail_points import pass_by
 from replicator.transfer.graph import Graph, read_graph
 from replicator.transfer.manifest_reader import ManifestReader
+from replicator.transfer.recent_manifests import RecentManifests
 from tests.transfer.fakes import FakeRegistry, FakeRepository
 from tests.transfer.images import add_blob, add_image, add_index, add_layer, add_manifest, entry
 
@@ -28,7 +29,9 @@ def repository() -> FakeRepository:
 async def graph_of(
     source: FakeRepository, root: Manifest, *, foreign_layers: bool = False
 ) -> Graph:
-    return await read_graph(ManifestReader(source, pass_by), root, foreign_layers=foreign_layers)
+    return await read_graph(
+        ManifestReader(source, RecentManifests(), pass_by), root, foreign_layers=foreign_layers
+    )
 
 
 # For each node the earlier ones that it lists; the first nodes become images.

@@ -16,6 +16,7 @@ from replicator.oci.platform import Platform
 from replicator.transfer.fail_points import pass_by
 from replicator.transfer.manifest_reader import ManifestReader
 from replicator.transfer.platforms import ATTESTED, select_platforms
+from replicator.transfer.recent_manifests import RecentManifests
 from tests.transfer.fakes import FakeRegistry, FakeRepository
 from tests.transfer.images import add_image, add_index, add_manifest, entry
 
@@ -27,7 +28,7 @@ def repository() -> FakeRepository:
 
 
 async def select(source: FakeRepository, index: Manifest, *names: str) -> Manifest:
-    reader = ManifestReader(source, pass_by)
+    reader = ManifestReader(source, RecentManifests(), pass_by)
     return await select_platforms(reader, index, [Platform.parse(name) for name in names])
 
 
@@ -113,7 +114,7 @@ async def test_a_nested_index_is_looked_into():
     inner = add_index(source, [amd64, arm64], platforms=["linux/amd64", "linux/arm64"])
     other = add_index(source, [add_image(source, seed="s390x")], platforms=["linux/s390x"])
     outer = add_index(source, [inner, other])
-    reader = ManifestReader(source, pass_by)
+    reader = ManifestReader(source, RecentManifests(), pass_by)
 
     selected = await select_platforms(reader, outer, [Platform("linux", "arm64")])
 

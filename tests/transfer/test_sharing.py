@@ -9,8 +9,8 @@ from replicator.errors import Denied, RegistryUnavailable
 from replicator.events import BlobFinished, BlobOutcome
 from replicator.oci.reference import Tag
 from replicator.transfer.order import Destination, Order
-from tests.transfer.fakes import Call, Faults
-from tests.transfer.images import add_image, add_layer
+from tests.transfer.fakes import Call, Faults, let_pass
+from tests.transfer.images import add_image, add_index, add_layer
 from tests.transfer.virtual_time import in_virtual_time
 
 
@@ -166,6 +166,51 @@ async def test_a_destination_that_is_down_is_not_tried_by_everybody_in_turn(worl
     assert all(isinstance(result.error, RegistryUnavailable) for (result,) in results)
     offers = [digest for digest in world.registry.called("offer_blob") if digest in shared]
     assert len(offers) <= 2 * len(shared)
+
+
+async def test_tags_of_one_index_read_and_write_what_is_below_it_once(world):
+    children = [add_image(world.source, seed=str(number)) for number in range(5)]
+    index = add_index(world.source, children, "v0")
+    tags = [f"v{number}" for number in range(10)]
+    world.source.tags |= dict.fromkeys(map(Tag, tags), index.digest)
+
+    await asyncio.gather(*map(world.copy, tags))
+
+    assert world.destination.tags == world.source.tags
+    reads = Counter(world.source_registry.called("get_manifest"))
+    writes = Counter(world.registry.called("put_manifest"))
+    for child in children:
+        assert reads[str(child.digest)] == writes[str(child.digest)] == 1
+
+
+async def test_a_child_that_was_lost_meanwhile_is_written_again(world):
+    child = add_image(world.source)
+    index = add_index(world.source, [child], "v1")
+    world.source.tags[Tag("v2")] = index.digest
+
+    async def lose_the_child_after_the_first_tag(call: Call) -> None:
+        if call.action == "put_manifest" and world.destination.tags:
+            world.registry.hook = let_pass
+            del world.destination.manifests[child.digest]
+            world.destination.tags.clear()
+
+    world.registry.hook = lose_the_child_after_the_first_tag
+    await asyncio.gather(world.copy("v1"), world.copy("v2"))
+
+    assert world.destination.tags
+    assert world.destination.reachable(index.digest)
+
+
+async def test_what_was_written_is_not_believed_for_longer_than_the_work_takes(world):
+    child = add_image(world.source)
+    add_index(world.source, [child], "v1")
+    await world.copy()
+    world.destination.tags.clear()
+    world.registry.calls.clear()
+
+    await world.copy()
+
+    assert str(child.digest) in world.registry.called("put_manifest")
 
 
 async def test_two_tags_of_one_repository_in_one_order(world):
