@@ -5,7 +5,6 @@ import base64
 import contextlib
 import logging
 import traceback
-from collections.abc import Callable
 
 import httpx
 import pytest
@@ -38,7 +37,7 @@ from tests.registry.vendors import (
     Vendor,
     json_answer,
     no_form,
-)
+)from tests.transfer.virtual_time import in_virtual_time
 
 ALICE = Credentials("alice", "wonderland")
 WRONG = Credentials("alice", "guessed")
@@ -991,42 +990,21 @@ class TestSecrets:
             assert self.CANARY not in str(request.url)
 
 
-class FastForward(asyncio.SelectorEventLoop):
-    """An event loop that does not wait: when nothing is to be done, it is later at once."""
-
-    _ahead = 0.0
-
-    def time(self) -> float:
-        return super().time() + self._ahead
-
-    def _run_once(self) -> None:
-        if not self._ready and self._scheduled:
-            self._ahead += max(0.0, self._scheduled[0].when() - self.time())
-        super()._run_once()
-
-
-def run_fast(main: Callable) -> None:
-    with asyncio.Runner(loop_factory=FastForward) as runner:
-        runner.run(main())
-
-
 @pytest.mark.parametrize("trickles", [True, False])
-def test_a_token_service_has_ten_seconds_in_all(trickles):
+@in_virtual_time
+async def test_a_token_service_has_ten_seconds_in_all(trickles):
     async def trickle():
         while True:
             await asyncio.sleep(1)
             yield b" "
 
-    async def main():
-        vendor = Vendor(Time())
-        vendor.before_token = lambda: httpx.Response(200, content=trickle())
-        if not trickles:
-            vendor.pause = lambda: asyncio.sleep(3600)
-        start = asyncio.get_running_loop().time()
+    vendor = Vendor(Time())
+    vendor.before_token = lambda: httpx.Response(200, content=trickle())
+    if not trickles:
+        vendor.pause = lambda: asyncio.sleep(3600)
+    start = asyncio.get_running_loop().time()
 
-        with pytest.raises(RegistryUnavailable, match="too slow"):
-            await ask(vendor, authenticator(vendor))
+    with pytest.raises(RegistryUnavailable, match="too slow"):
+        await ask(vendor, authenticator(vendor))
 
-        assert asyncio.get_running_loop().time() - start < 11
-
-    run_fast(main)
+    assert asyncio.get_running_loop().time() - start < 11
