@@ -41,6 +41,10 @@ TAGS: Final[Keys] = {
     "newer_than": values.duration,
     "older_than": values.duration,
     "min_tags": values.integer(0),
+    "labels": _TEXTS,
+    "annotations": _TEXTS,
+    "artifact_types": _TEXTS,
+    "max_size": values.size,
 }
 RULE: Final[Keys] = {
     "name": values.text,

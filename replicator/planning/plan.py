@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
+from replicator.planning.observation import DestinationTag
 
 
 class Decision(enum.StrEnum):
@@ -24,7 +25,8 @@ class Action:
     """What will happen to one destination tag, and why.
 
     ``digest`` is the source's; None when the tag is read and resolved by the same request.
-    ``source`` and ``source_tag`` are None for a prune, whose source is gone.
+    ``source`` and ``source_tag`` are None for a prune, whose source is gone. ``found`` is what
+    the destination held when that was decided, as far as it was known.
     """
 
     decision: Decision
@@ -35,3 +37,4 @@ class Action:
     source_tag: Tag | None
     digest: Digest | None
     size: int | None = None
+    found: DestinationTag | None = None

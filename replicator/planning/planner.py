@@ -55,9 +55,9 @@ class Planner:
         wanted = candidate.wanted
         other = self._other_writer(wanted, keeps_tags=keeps_tags)
         if other:
-            return _action(wanted, Decision.CONFLICT, f"{other} is mapped to this tag as well")
-        decision, reason = decide(candidate, self._policy)
-        return _action(wanted, decision, reason)
+            reason = f"{other} is mapped to this tag as well"
+            return _action(candidate, Decision.CONFLICT, reason)
+        return _action(candidate, *decide(candidate, self._policy))
 
     def _other_writer(self, wanted: Wanted, *, keeps_tags: bool) -> str:
         key = (wanted.destination, None if keeps_tags else wanted.tag)
@@ -147,7 +147,8 @@ def _short(digest: Digest | None) -> str:
     return "something" if digest is None else f"{digest.algorithm}:{digest.hex[:12]}"
 
 
-def _action(wanted: Wanted, decision: Decision, reason: str) -> Action:
+def _action(candidate: Candidate, decision: Decision, reason: str) -> Action:
+    wanted = candidate.wanted
     return Action(
         decision,
         reason,
@@ -156,4 +157,5 @@ def _action(wanted: Wanted, decision: Decision, reason: str) -> Action:
         wanted.source,
         wanted.source_tag.tag,
         wanted.source_tag.digest,
+        found=candidate.seen,
     )

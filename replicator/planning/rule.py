@@ -53,7 +53,9 @@ class TagSelection:
 
     A tag is selected when it matches one of *include* (globs) and one of *regex* (anchored), as
     far as they are given, none of *exclude* and *exclude_regex*, is in the range *semver*, and
-    is of the wanted age; of those, the *latest* by *order* are kept.
+    is of the wanted age; of those, the *latest* by *order* are kept. What these contain decides
+    in the end: *labels* and *annotations* are ``key=glob``, of *artifact_types* one has to be
+    the image's, and *max_size* is in bytes, of all its blobs.
     """
 
     include: tuple[str, ...] = ()
@@ -67,6 +69,10 @@ class TagSelection:
     newer_than: timedelta | None = None
     older_than: timedelta | None = None
     min_tags: int = 0
+    labels: tuple[str, ...] = ()
+    annotations: tuple[str, ...] = ()
+    artifact_types: tuple[str, ...] = ()
+    max_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Final
 
 from replicator.errors import ConfigError, InvalidReference
 from replicator.oci.reference import Tag
+from replicator.planning.content import ContentFilter
 from replicator.planning.observation import SourceTag
 from replicator.planning.patterns import Glob, Pattern, Regex
 from replicator.planning.ranges import Range
@@ -68,6 +69,7 @@ class Selector:
         self.range = (
             Range.parse(selection.semver, where=f"{where}.semver") if selection.semver else None
         )
+        self.content = ContentFilter(selection, where=where)
         self._included = _AnyOf(self.include)
         self._matched = _AnyOf(self.regex)
         self._excluded = _AnyOf(

@@ -59,7 +59,7 @@ def check_rule(rule: Rule) -> PreparedRule:
     _check_that_tags_remain(prepared, f"{where}tags")
     _check_tag_templates(prepared, f"{where}destinations")
     _check_platforms(rule.platforms, f"{where}platforms")
-    _check_prune(rule, where)
+    _check_prune(prepared, where)
     if rule.schedule:
         check_schedule(rule.schedule, where=f"{where}schedule")
     check_timezone(rule.timezone, where=f"{where}timezone")
@@ -155,9 +155,13 @@ def _check_platforms(platforms: Sequence[Platform], where: str) -> None:
             raise ConfigError(f'{where}: "{platform}" is named twice')
 
 
-def _check_prune(rule: Rule, where: str) -> None:
-    if rule.prune is not Prune.OFF:
-        raise ConfigError(f'{where}prune: "{rule.prune}" is not available; write "off"')
+def _check_prune(prepared: PreparedRule, where: str) -> None:
+    rule = prepared.rule
+    if rule.prune is Prune.MIRROR and prepared.selector.literal_tags is not None:
+        raise ConfigError(
+            f"{where}prune: tags.include names each tag, so nothing is listed and nothing can be "
+            'known to be gone; write a pattern such as "1.*", or prune = "off"'
+        )
     if rule.max_prune < 0:
         raise ConfigError(f"{where}max_prune: {rule.max_prune} is below 0")
     if rule.prune_after < timedelta(0):

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeAlias
 
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
+from replicator.planning.backoff import Failing
+from replicator.planning.content import Refused
 from replicator.planning.plan import Decision
+from replicator.planning.pruning import Missing
 from replicator.planning.rule import Rule
+
+# A destination tag.
+TagKey: TypeAlias = tuple[RepositoryName, Tag]
 
 
 class RunState(enum.StrEnum):
@@ -129,3 +136,27 @@ class Fire:
     run: str | None
     coalesced: int
     decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RuleNotes:
+    """What is remembered of the tags of one rule that are not simply in step.
+
+    ``missing`` are gone from the source, ``refused`` turned down for what they contain.
+    """
+
+    failing: Mapping[TagKey, Failing] = field(default_factory=dict)
+    missing: Mapping[TagKey, Missing] = field(default_factory=dict)
+    refused: Mapping[TagKey, Refused] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NoteChanges:
+    """New notes on tags, and the tags whose notes are to be forgotten, by kind."""
+
+    failing: Sequence[Failing] = ()
+    recovered: Collection[TagKey] = ()
+    missing: Sequence[Missing] = ()
+    returned: Collection[TagKey] = ()
+    refused: Sequence[Refused] = ()
+    accepted: Collection[TagKey] = ()

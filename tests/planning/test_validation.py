@@ -129,7 +129,15 @@ def tags(**selection: object) -> dict[str, object]:
         (ONE, {"timezone": "Asia/Shangai"}, "timezone", 'did you mean "Asia/Shanghai"?'),
         (ONE, {"timezone": ""}, "timezone", 'write for example "Europe/Berlin"'),
         (ONE, {"timezone": "../etc/passwd"}, "timezone", "is not a time zone"),
-        (ONE, {"prune": Prune.MIRROR}, "prune", 'write "off"'),
+        (
+            ONE,
+            {"prune": Prune.MIRROR, "tags": TagSelection(include=("1.0", "1.1"))},
+            "prune",
+            "nothing is listed",
+        ),
+        (ONE, {"tags": TagSelection(labels=("team",))}, "tags.labels", 'write "key=value"'),
+        (ONE, {"tags": TagSelection(annotations=("=x",))}, "tags.annotations", "has no value"),
+        (ONE, {"tags": TagSelection(max_size=0)}, "tags.max_size", 'write "2GiB"'),
         (ONE, {"max_prune": -1}, "max_prune", "below 0"),
         (ONE, {"prune_after": timedelta(days=-1)}, "prune_after", "not below nothing"),
         (
