@@ -37,7 +37,8 @@ from tests.registry.vendors import (
     Vendor,
     json_answer,
     no_form,
-)from tests.transfer.virtual_time import in_virtual_time
+)
+from tests.transfer.virtual_time import in_virtual_time
 
 ALICE = Credentials("alice", "wonderland")
 WRONG = Credentials("alice", "guessed")
