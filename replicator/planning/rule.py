@@ -82,6 +82,7 @@ class Rule:
     *source* is a repository or a pattern such as ``docker.io/library/*``; *destinations* are
     templates such as ``registry.example.com/hub/{repository}``. *immutable* are globs of tags
     that never move: once published they cost nothing. *platforms* empty means the whole index.
+    *jitter* is the longest by which its due times are put off, so that not all rules run at once.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Rule:
     allow_empty: bool = False
     schedule: str = ""
     timezone: str = "UTC"
+    jitter: timedelta = timedelta(0)
     enabled: bool = True
     origin: Origin = Origin.API
     revision: int = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -27,7 +27,7 @@ class Rules:
         """Return all rules, by name."""
         async with self._database.reading() as connection:
             rows = await connection.execute(select(table).order_by(table.c.name))
-            return tuple(map(_from_row, rows))
+            return tuple(map(rule_from_row, rows))
 
     async def get(self, name: str) -> Rule:
         """Return one rule. Raises RuleNotFound."""
@@ -67,7 +67,7 @@ class Rules:
         names = {rule.name for rule in rules}
         async with self._changing() as connection:
             rows = await connection.execute(select(table))
-            present = {found.name: found for found in map(_from_row, rows)}
+            present = {found.name: found for found in map(rule_from_row, rows)}
             for name in sorted(names):
                 _refuse_made_by_hand(present.get(name))
             for name, found in present.items():
@@ -82,6 +82,22 @@ class Rules:
                 ]
             )
 
+    async def rewrite(
+        self, rewrite: Callable[[tuple[Rule, ...]], Sequence[Rule]]
+    ) -> tuple[Rule, ...]:
+        """Make the rules what *rewrite* makes of them, all or nothing, and return them.
+
+        Nobody changes a rule in between, so what *rewrite* finds good is good. It must be quick,
+        and what it raises leaves everything as it was.
+        """
+        async with self._changing() as connection:
+            rows = await connection.execute(select(table).order_by(table.c.name))
+            present = {found.name: found for found in map(rule_from_row, rows)}
+            rules = rewrite(tuple(present.values()))
+            for name in present.keys() - {rule.name for rule in rules}:
+                await connection.execute(delete(table).where(table.c.name == name))
+            return tuple([await _store(connection, rule, present.get(rule.name)) for rule in rules])
+
     @asynccontextmanager
     async def _changing(self) -> AsyncIterator[AsyncConnection]:
         """Begin a transaction in which nobody else changes rules; SQLite's are so by nature."""
@@ -93,7 +109,7 @@ class Rules:
 
 async def _find(connection: AsyncConnection, name: str) -> Rule | None:
     row = (await connection.execute(select(table).where(table.c.name == name))).one_or_none()
-    return None if row is None else _from_row(row)
+    return None if row is None else rule_from_row(row)
 
 
 async def _store(connection: AsyncConnection, rule: Rule, present: Rule | None) -> Rule:
@@ -134,7 +150,7 @@ def _to_row(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _from_row(row: Any) -> Rule:
+def rule_from_row(row: Any) -> Rule:
     """Read a rule; where a column and the definition differ, the column is right."""
     return replace(
         rule_from_document(row.name, row.definition),

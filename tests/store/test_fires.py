@@ -1,0 +1,203 @@
+"""Due times: each is settled once, whoever asks, however late and however often."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from replicator.planning.due_times import shift
+from replicator.store.database import Database
+from replicator.store.fires import Fires
+from replicator.store.owner import Owner
+from replicator.store.queue import Queue
+from replicator.store.records import FireOutcome, RunState, Totals
+from replicator.store.rules import Rules
+from replicator.store.runs import Runs
+from tests.store.values import HOUR, NOON, a_rule
+
+MINUTE = timedelta(minutes=1)
+HOURLY = replace(a_rule(), schedule="0 * * * *")
+
+
+@pytest.fixture
+def fires(database: Database) -> Fires:
+    return Fires(database)
+
+
+@pytest.fixture
+def rules(database: Database) -> Rules:
+    return Rules(database)
+
+
+@pytest.fixture
+def runs(database: Database) -> Runs:
+    return Runs(database, Owner.this_process())
+
+
+@pytest.fixture
+def queue(database: Database) -> Queue:
+    return Queue(database, Owner.this_process())
+
+
+async def finish(queue, runs, now):
+    claimed = await queue.claim(now)
+    await runs.finish(claimed.id, RunState.SUCCEEDED, Totals(), now)
+    return claimed
+
+
+async def test_a_schedule_counts_from_when_it_is_first_seen(fires, rules):
+    await rules.put(HOURLY)
+
+    verdict = await fires.decide(HOURLY.name, NOON + 30 * MINUTE)
+
+    assert (verdict.fire, verdict.wake_at) == (None, NOON + HOUR)
+
+
+async def test_a_due_time_becomes_a_run_that_waits_for_a_service(fires, rules, runs):
+    await rules.put(HOURLY)
+    await fires.decide(HOURLY.name, NOON)
+
+    verdict = await fires.decide(HOURLY.name, NOON + HOUR)
+
+    (run,) = await runs.recent()
+    assert (run.state, run.trigger, run.rule) == (RunState.QUEUED, "schedule", HOURLY)
+    assert verdict.fire is not None
+    assert (verdict.fire.at, verdict.fire.run) == (NOON + HOUR, run.id)
+    assert verdict.wake_at == NOON + 2 * HOUR
+
+
+async def test_of_many_who_ask_at_once_one_fires(database, rules, runs):
+    await rules.put(HOURLY)
+    await Fires(database).decide(HOURLY.name, NOON)
+
+    verdicts = await asyncio.gather(
+        *(Fires(database).decide(HOURLY.name, NOON + HOUR) for _ in range(10))
+    )
+
+    assert sum(verdict.fire is not None for verdict in verdicts) == 1
+    assert len(await runs.recent()) == 1
+
+
+async def test_what_was_missed_becomes_one_run_with_its_number(fires, rules, runs):
+    await rules.put(HOURLY)
+    await fires.decide(HOURLY.name, NOON)
+
+    verdict = await fires.decide(HOURLY.name, NOON + 6 * HOUR + MINUTE)
+
+    assert (verdict.fire.at, verdict.fire.coalesced) == (NOON + 6 * HOUR, 5)
+    assert len(await runs.recent()) == 1
+    assert await fires.recent(HOURLY.name) == (verdict.fire,)
+
+
+async def test_a_due_time_during_a_run_is_noted_and_starts_none(fires, queue, rules, runs):
+    await rules.put(HOURLY)
+    await fires.decide(HOURLY.name, NOON)
+    await fires.decide(HOURLY.name, NOON + HOUR)
+    await queue.claim(NOON + HOUR)
+
+    verdict = await fires.decide(HOURLY.name, NOON + 2 * HOUR)
+
+    assert (verdict.fire.outcome, verdict.fire.run) == (FireOutcome.SKIPPED_OVERLAP, None)
+    assert len(await runs.recent()) == 1
+
+
+async def test_an_hour_of_minutes_is_settled_minute_by_minute(fires, queue, rules, runs):
+    every_minute = replace(HOURLY, schedule="* * * * *")
+    await rules.put(every_minute)
+    now = NOON
+    await fires.decide(every_minute.name, now)
+    while now < NOON + HOUR:
+        now += 20 * timedelta(seconds=1)
+        if (await fires.decide(every_minute.name, now)).fire is not None:
+            await finish(queue, runs, now)
+
+    settled = await fires.recent(every_minute.name, limit=100)
+
+    assert [fire.at for fire in settled] == [NOON + n * MINUTE for n in range(60, 0, -1)]
+    assert {fire.outcome for fire in settled} == {FireOutcome.RUN}
+
+
+async def test_a_clock_that_is_put_back_fires_nothing_twice(fires, queue, rules, runs):
+    await rules.put(HOURLY)
+    await fires.decide(HOURLY.name, NOON)
+    await fires.decide(HOURLY.name, NOON + 2 * HOUR)
+    await finish(queue, runs, NOON + 2 * HOUR)
+
+    back = await fires.decide(HOURLY.name, NOON + HOUR)
+    again = await fires.decide(HOURLY.name, NOON + 2 * HOUR)
+
+    assert (back.fire, again.fire) == (None, None)
+    assert back.wake_at == NOON + 3 * HOUR
+
+
+async def test_a_changed_schedule_counts_from_the_change_and_another_change_is_none(fires, rules):
+    await rules.put(replace(HOURLY, schedule="every 1h"))
+    await fires.decide(HOURLY.name, NOON)
+    await rules.put(replace(HOURLY, schedule="every 1h", referrers=False))
+    unmoved = await fires.decide(HOURLY.name, NOON + 10 * MINUTE)
+    await rules.put(replace(HOURLY, schedule="every 30m"))
+
+    moved = await fires.decide(HOURLY.name, NOON + 2 * HOUR + MINUTE)
+
+    assert unmoved.wake_at == NOON + HOUR
+    assert (moved.fire, moved.wake_at) == (None, NOON + 2 * HOUR + 31 * MINUTE)
+
+
+@pytest.mark.parametrize("change", [{"enabled": False}, {"schedule": ""}])
+async def test_a_rule_that_is_switched_off_misses_nothing(fires, rules, runs, change):
+    await rules.put(HOURLY)
+    await fires.decide(HOURLY.name, NOON)
+    await rules.put(replace(HOURLY, **change))
+    off = await fires.decide(HOURLY.name, NOON + HOUR)
+    await rules.put(HOURLY)
+
+    on = await fires.decide(HOURLY.name, NOON + 5 * HOUR + MINUTE)
+
+    assert (off.fire, off.wake_at) == (None, None)
+    assert (on.fire, on.wake_at) == (None, NOON + 6 * HOUR)
+    assert await runs.recent() == ()
+
+
+async def test_a_rule_that_is_gone_is_never_due(fires):
+    verdict = await fires.decide("gone", NOON)
+
+    assert (verdict.fire, verdict.wake_at) == (None, None)
+
+
+async def test_jitter_puts_all_due_times_of_a_rule_off_by_the_same(fires, rules):
+    jitter = timedelta(minutes=30)
+    late = shift(HOURLY.name, jitter)
+    await rules.put(replace(HOURLY, jitter=jitter))
+    await fires.decide(HOURLY.name, NOON)
+
+    early = await fires.decide(HOURLY.name, NOON + HOUR + late - timedelta(seconds=1))
+    fired = await fires.decide(HOURLY.name, NOON + HOUR + late)
+
+    assert (early.fire, early.wake_at) == (None, NOON + HOUR + late)
+    assert (fired.fire.at, fired.wake_at) == (NOON + HOUR, NOON + 2 * HOUR + late)
+
+
+async def test_only_rules_that_come_due_by_themselves_are_scheduled(fires, rules):
+    await rules.put(HOURLY)
+    await rules.put(replace(a_rule("never"), schedule=""))
+    await rules.put(replace(a_rule("off"), schedule="0 * * * *", enabled=False))
+
+    before = await fires.scheduled()
+    await rules.put(replace(HOURLY, timezone="Europe/Berlin"))
+    after = await fires.scheduled()
+
+    assert list(before) == list(after) == [HOURLY.name]
+    assert before != after
+
+
+async def test_a_rule_that_was_off_while_nobody_looked_counts_from_when_it_is_back(fires, rules):
+    await rules.put(HOURLY)
+    await fires.decide(HOURLY.name, NOON)
+    await fires.forget_others(())
+
+    verdict = await fires.decide(HOURLY.name, NOON + 5 * HOUR)
+
+    assert (verdict.fire, verdict.wake_at) == (None, NOON + 6 * HOUR)
