@@ -30,6 +30,7 @@ ReplicatorError
     ├── RuleNotFound
     ├── RunNotFound
     ├── RunActive                  the rule already has a run under way
+    ├── RunFinished                there is nothing left to cancel
     ├── LeaseLost                  the run was ended or taken over by somebody else
     └── RuleConflict               two rules would write one tag, or a revision is stale
 
@@ -275,6 +276,12 @@ class RunActive(StoreError):
     """The rule already has a run under way, here or elsewhere."""
 
     kind = "run_active"
+
+
+class RunFinished(StoreError):
+    """A run that was to be cancelled is over."""
+
+    kind = "run_finished"
 
 
 class LeaseLost(StoreError):

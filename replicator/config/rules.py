@@ -63,6 +63,7 @@ RULE: Final[Keys] = {
     "allow_empty": values.boolean,
     "schedule": values.text,
     "timezone": values.text,
+    "jitter": values.duration,
     "enabled": values.boolean,
 }
 _RULE_TABLE: Final = Table(RULE, example='[[rules]] and below it name = "…"')
