@@ -60,5 +60,10 @@ def _offer(
         found = asyncio.run(find(config))
     except Exception:
         return []
-    taken = context.params.values()
-    return [each for each in found if each.startswith(incomplete) and each not in taken]
+    return [each for each in found if each.startswith(incomplete) and each not in _given(context)]
+
+
+def _given(context: typer.Context) -> set[str]:
+    """Return what stands on the line already, and is not offered again."""
+    lists = (value for value in context.params.values() if isinstance(value, list | tuple))
+    return {str(each) for value in lists for each in value}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -94,8 +95,13 @@ def _credentials(username: str, *, from_stdin: bool) -> Credentials:
     else:
         if not sys.stdin.isatty():
             raise ConfigError("nobody can be asked for a password here; use --password-stdin")
-        username = username or typer.prompt("user name", err=True)
-        password = typer.prompt("password", hide_input=True, err=True)
-    if not password:
-        raise ConfigError("the password is empty")
+        username = username or _ask("user name: ")
+        password = getpass.getpass("password: ")
+    if not username or not password:
+        raise ConfigError("a login needs a user name and a password")
     return Credentials(username, password)
+
+
+def _ask(question: str) -> str:
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from replicator import __version__
-from replicator.cli import copy, database, demo, login, registry, rules, run, runs
+from replicator.cli import apply, copy, database, demo, login, registry, rules, run, runs
 from replicator.cli.exit_codes import FAILED, USAGE, code_of
 from replicator.cli.groups import examples, help_unless_called
 from replicator.cli.interruption import Interrupted
@@ -39,6 +39,7 @@ app.command(name="run", epilog=run.RUN_EXAMPLES)(run.run)
 app.command(name="plan", epilog=run.PLAN_EXAMPLES)(run.plan)
 app.add_typer(runs.app, name="runs")
 app.add_typer(rules.app, name="rule")
+app.command(name="apply", epilog=apply.EXAMPLES)(apply.apply)
 app.add_typer(registry.app, name="registry")
 app.command(name="login", epilog=login.LOGIN_EXAMPLES)(login.login)
 app.command(name="logout", epilog=login.LOGOUT_EXAMPLES)(login.logout)

@@ -102,6 +102,7 @@ async def _probe(
 
 
 def _entry_json(entry: RegistryEntry) -> dict[str, str]:
+    from replicator.registry.gate import api_origin
     from replicator.registry.profile import profile_for
 
     settings, credential = entry.settings, entry.credential
@@ -109,6 +110,6 @@ def _entry_json(entry: RegistryEntry) -> dict[str, str]:
     return {
         "registry": settings.name,
         "kind": profile_for(settings.name, settings.kind).kind,
-        "endpoint": settings.endpoint or f"https://{settings.name}",
+        "endpoint": settings.endpoint or str(api_origin(settings)),
         "login": login,
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from replicator import bootstrap
+from replicator.cli import rule_editing
 from replicator.cli.completion import complete_rules
 from replicator.cli.groups import examples, group
 from replicator.cli.options import Json
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
 
     from replicator.planning.rule import Rule
 
-app = group("Show the rules: what should be kept in step.")
+app = group("Show and change the rules: what should be kept in step.")
+app.command(epilog=rule_editing.ADD_EXAMPLES)(rule_editing.add)
+app.command(epilog=rule_editing.EDIT_EXAMPLES)(rule_editing.edit)
+app.command(epilog=rule_editing.ENABLE_EXAMPLES)(rule_editing.enable)
+app.command(epilog=rule_editing.DISABLE_EXAMPLES)(rule_editing.disable)
+app.command(epilog=rule_editing.DELETE_EXAMPLES)(rule_editing.delete)
+app.command(epilog=rule_editing.EXPORT_EXAMPLES)(rule_editing.export)
 
 
 @app.command(name="list", epilog=examples("replicate rule list", "replicate rule list --json"))
