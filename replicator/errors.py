@@ -12,6 +12,7 @@ ReplicatorError
 ├── RegistryError                  a registry answered, or failed to
 │   ├── RegistryUnavailable  (r)   no answer, or a 5xx answer
 │   │   └── RateLimited      (r)   429; says how long to wait
+│   ├── PullsSpent                 a limit on pulls is reached; a later run may go on
 │   ├── TlsNotTrusted              the certificate is not one we trust
 │   ├── OutboundRefused            our own gate did not let the request out
 │   ├── NotARegistry               an answer that no registry would give, such as a web page
@@ -144,6 +145,27 @@ class RateLimited(RegistryUnavailable):
         registry: str = "",
     ) -> None:
         super().__init__(message, status=429, codes=codes, registry=registry)
+        self.retry_after = retry_after
+
+
+class PullsSpent(RegistryError):
+    """A limit on pulls is reached, or all but its reserve is.
+
+    Nothing is wrong and waiting here would be too long: a later run goes on. ``retry_after`` is
+    in seconds, None if nobody knows.
+    """
+
+    kind = "deferred"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None,
+        status: int | None = None,
+        registry: str = "",
+    ) -> None:
+        super().__init__(message, status=status, registry=registry)
         self.retry_after = retry_after
 
 

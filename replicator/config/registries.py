@@ -47,6 +47,7 @@ def registry_table(folder: Path) -> Table:
         {
             "kind": _kind,
             "endpoint": values.endpoint,
+            "api_endpoint": values.endpoint,
             "credential": credential_table(folder),
             "plain_http": values.boolean,
             "insecure": values.boolean,
@@ -61,6 +62,7 @@ def registry_table(folder: Path) -> Table:
             "bandwidth": values.rate,
             "retries": values.integer(0, 20),
             "longest_wait": values.duration,
+            "pull_reserve": values.integer(0),
             "timeouts": Table(TIMEOUTS, example='timeouts = { connect = "15s" }'),
             "max_manifest_size": _manifest_size,
             "token_origins": values.list_of(values.origin),

@@ -26,6 +26,7 @@ from replicator.registry.overview import Overview
 from replicator.registry.pagination import MAX_PAGE_SIZE, names
 from replicator.registry.plain_http import may_be_plain
 from replicator.registry.profile import profile_for
+from replicator.registry.pull_budget import PullBudget
 from replicator.registry.repository import Repository
 from replicator.registry.retry import Clock
 from replicator.registry.scopes import Scope
@@ -168,10 +169,12 @@ def open_registry(
         gate=gate,
         wire=wire,
         limits=limits,
+        pulls=PullBudget(reserve=settings.pull_reserve, clock=clock),
         listener=listener,
         clock=clock,
     )
-    return Registry(sender, authenticator, Overview(sender, Vendors(sender, keychain)))
+    vendors = Vendors(sender, keychain, send, listener=listener)
+    return Registry(sender, authenticator, Overview(sender, vendors))
 
 
 def _make_transport(settings: RegistrySettings, origin: Origin) -> httpx.AsyncBaseTransport:

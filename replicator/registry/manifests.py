@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -16,6 +17,7 @@ from replicator.oci.reference import ManifestRef, RepositoryName, Tag
 from replicator.registry.answers import Answer, not_a_registry, number_in
 from replicator.registry.calls import SETTLED, Call, pull, push
 from replicator.registry.refusals import forbids_moving, refined
+from replicator.registry.retry import asked_wait
 from replicator.registry.scopes import Scope
 from replicator.registry.sending import Sender
 
@@ -44,6 +46,7 @@ class Manifests:
         if knowledge.trusts_head is not False:
             try:
                 answer = await self._sender.send(self._head(ref))
+                self._sender.pulls.note(answer.headers)
             except errors.NotFound:
                 async with knowledge.trying_head:
                     if knowledge.trusts_head:
@@ -116,7 +119,7 @@ class Manifests:
     async def _fetch(self, ref: ManifestRef) -> Answer:
         """Fetch the bytes of a manifest and verify them; wrong ones are fetched once more."""
         for last in (False, True):
-            answer = await self._sender.send(self._get(ref))
+            answer = await self._get_within_budget(ref)
             if not answer.complete:
                 raise InvalidManifest(f"{self._show(ref)} has more than {self._limit} bytes")
             if answer.is_web_page:
@@ -127,6 +130,31 @@ class Manifests:
             if last:
                 break
         raise ContentMismatch(f"{self._show(ref)}: the bytes are not those of {expected}")
+
+    async def _get_within_budget(self, ref: ManifestRef) -> Answer:
+        """Fetch a manifest, within the budget of a registry that counts that."""
+        if not self._sender.knowledge.profile.counts_pulls:
+            return await self._sender.send(self._get(ref))
+        budget = self._sender.pulls
+        if budget.wants_news:
+            budget.note((await self._sender.send(self._head(ref))).headers)
+        async with budget.pull(self._sender.registry):
+            call = replace(self._get(ref), refine=self._refine_pull)
+            answer = await self._sender.send(call)
+            budget.note(answer.headers)
+        return answer
+
+    def _refine_pull(self, answer: Answer, error: errors.RegistryError) -> errors.RegistryError:
+        """Tell a limit on pulls from one on requests, which is over in a moment."""
+        if answer.status != 429 or "pull rate limit" not in answer.content.decode("latin-1"):
+            return error
+        self._sender.pulls.spent(answer.headers)
+        return errors.PullsSpent(
+            str(error),
+            retry_after=asked_wait(answer.headers, self._sender.clock.now()),
+            status=429,
+            registry=error.registry,
+        )
 
     async def _confirm(self, manifest: Manifest, ref: ManifestRef, answer: Answer) -> None:
         """Make sure that *ref* names the manifest: by the answer to the PUT, or by looking."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from replicator.errors import InvalidDigest, InvalidReference, RegistryError
 from replicator.oci.digest import Digest
@@ -15,6 +15,8 @@ from replicator.registry.sending import Sender
 from replicator.registry.tags import Tags
 from replicator.registry.vendors.choice import Vendors
 from replicator.registry.vendors.vendor import Row, Vendor
+
+T = TypeVar("T")
 
 # In seconds. A vendor's API that refused us is not asked again for so long: rights and robots
 # change, but not within a run.
@@ -52,7 +54,7 @@ class Overview:
                     return
         async with aclosing(self._listed(vendor, plain)) as listing:
             try:
-                first = await anext(listing, ())
+                first = await _first(listing)
             except RegistryError as error:
                 first, refusal = (), error
             if first:
@@ -72,25 +74,24 @@ class Overview:
 
         Raises what the vendor's API says if the catalogue has nothing there either.
         """
-        refusal: RegistryError | None = None
-        vendor = self._vendor(under)
+        vendor, refusal = self._vendor(under), None
         if vendor is not None:
-            async with aclosing(vendor.repositories(under)) as listing:
+            async with aclosing(self._paths(under, vendor.repositories(under))) as listing:
                 try:
-                    first: Sequence[Any] = await anext(listing, ())
+                    first = await _first(listing)
                 except RegistryError as error:
                     first, refusal = (), error
                 if first:
-                    yield self._paths(under, first)
+                    yield first
                     async for page in listing:
-                        yield self._paths(under, page)
+                        yield page
                     return
         found = False
         try:
-            async for page in plain:
-                paths = self._paths(under, page)
-                found = found or bool(paths)
-                yield paths
+            async with aclosing(self._paths(under, plain)) as listing:
+                async for page in listing:
+                    found = True
+                    yield page
         except RegistryError as error:
             raise refusal or error from None
         if refusal is not None and not found:
@@ -132,15 +133,32 @@ class Overview:
         if dropped:
             self._sender.wire.warn(f"{plain.name}: {dropped} of what it lists are no tags")
 
-    def _paths(self, under: str, names: Iterable[Any]) -> tuple[str, ...]:
-        paths = (self._path(name) for name in names if isinstance(name, str))
-        return tuple(path for path in paths if path is not None and path.startswith(under))
+    async def _paths(
+        self, under: str, pages: AsyncGenerator[Sequence[Any], None]
+    ) -> AsyncGenerator[tuple[str, ...], None]:
+        """Yield what is new and right of the pages of a listing of repositories."""
+        seen: set[str] = set()
+        async with aclosing(pages):
+            async for page in pages:
+                paths = dict.fromkeys(filter(None, map(self._path, page)))
+                new = tuple(path for path in paths if path.startswith(under) and path not in seen)
+                seen.update(new)
+                if new:
+                    yield new
 
-    def _path(self, name: str) -> str | None:
+    def _path(self, name: Any) -> str:
+        """Return the path that a listing names; nothing for what is none."""
         try:
-            return RepositoryName(self._sender.registry, name).path
-        except InvalidReference:
-            return None
+            return RepositoryName(self._sender.registry, name).path if name else ""
+        except (InvalidReference, TypeError):
+            return ""
+
+
+async def _first(pages: AsyncGenerator[tuple[T, ...], None]) -> tuple[T, ...]:
+    """Return the first page, nothing if there is none."""
+    async for page in pages:
+        return page
+    return ()
 
 
 def _listed_tag(row: Row) -> ListedTag | None:

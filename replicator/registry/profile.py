@@ -50,6 +50,8 @@ class Profile:
     - *hosts*: patterns of the hosts that are of this kind; *challenge*: what the header
       ``WWW-Authenticate`` of this kind alone has in it, wherever it is served.
     - *token_origins*: where its token service is, if not at the registry itself.
+    - *api_endpoint*: where its vendor's own API is, likewise; the credentials may go there.
+    - *counts_pulls*: each manifest that is fetched counts against a limit.
     - *page_size*, *paging*: how tags are listed.
     - *catalogue_scope*: the scope a catalogue needs; empty where asking for it is refused.
     - *trusts_head*: a HEAD that finds nothing means that there is nothing.
@@ -69,6 +71,8 @@ class Profile:
     hosts: tuple[str, ...] = ()
     challenge: str = ""
     token_origins: tuple[str, ...] = ()
+    api_endpoint: str = ""
+    counts_pulls: bool = False
     page_size: int = 1000
     paging: Paging = Paging.LAST
     catalogue_scope: str = "registry:catalog:*"

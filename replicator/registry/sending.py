@@ -21,6 +21,7 @@ from replicator.registry.calls import SETTLED, Call
 from replicator.registry.courier import Courier
 from replicator.registry.gate import Gate
 from replicator.registry.knowledge import Knowledge
+from replicator.registry.pull_budget import PullBudget
 from replicator.registry.retry import Clock, asked_wait
 from replicator.registry.settings import RegistrySettings
 from replicator.registry.slots import Limits
@@ -49,6 +50,7 @@ class Sender:
         gate: Gate,
         wire: Wire,
         limits: Limits,
+        pulls: PullBudget,
         listener: Listener,
         clock: Clock,
     ) -> None:
@@ -57,6 +59,7 @@ class Sender:
         self.gate = gate
         self.wire = wire
         self.limits = limits
+        self.pulls = pulls
         self.clock = clock
         self._courier = courier
         self._listener = listener

@@ -65,14 +65,16 @@ class RegistrySettings:
     """How one registry is reached.
 
     *name* is its host as references have it (``docker.io``); *endpoint* is where the API is
-    served, when that is elsewhere. *kind* is the profile; empty means: guess. *plain_http* None
-    means: plain for loopback hosts that do not speak TLS, never for others. *bandwidth* is in
-    bytes a second, 0 for no limit; *requests_per_second* likewise.
+    served, when that is elsewhere, and *api_endpoint* the same for its vendor's own API. *kind*
+    is the profile; empty means: guess. *plain_http* None means: plain for loopback hosts that do
+    not speak TLS, never for others. *bandwidth* is in bytes a second, 0 for no limit;
+    *requests_per_second* likewise. *pull_reserve* is what is left of a limit on pulls.
     """
 
     name: str
     kind: str = ""
     endpoint: str = ""
+    api_endpoint: str = ""
     plain_http: bool | None = None
     tls: Tls = field(default_factory=Tls)
     mirrors: tuple[str, ...] = ()
@@ -83,6 +85,7 @@ class RegistrySettings:
     bandwidth: int = 0
     retries: int = 4
     longest_wait: timedelta = timedelta(seconds=60)
+    pull_reserve: int = 10
     token_origins: tuple[str, ...] = ()
     allowed_networks: tuple[str, ...] = ()
     upload_origins: tuple[str, ...] = ()

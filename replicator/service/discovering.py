@@ -12,14 +12,15 @@ from replicator.service.registries import Registries
 async def discover(source: Source, registries: Registries) -> AsyncIterator[RepositoryName]:
     """Yield the repositories of *source*, each once, as they become known.
 
-    Those that the rule names cost nothing; for the others the registry's catalogue is listed.
-    Raises RegistryError when that breaks off; what came before is right.
+    Those that the rule names cost nothing; for the others the registry's vendor is asked what is
+    below the fixed part of the pattern, or the registry for its catalogue. Raises RegistryError
+    when that breaks off; what came before is right.
     """
     if source.repositories is not None:
         for name in source.repositories:
             yield name
         return
-    async for page in registries.list_repositories(source.registry):
+    async for page in registries.list_repositories(source.registry, source.fixed):
         for path in page:
             name = RepositoryName(source.registry, path)
             if source.match(name) is not None:

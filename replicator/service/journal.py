@@ -134,7 +134,9 @@ class Journal:
             troubles += counts["conflict"]
         if troubles:
             planned = any(action.decision is Decision.COPY for action in self.actions)
-            some = planned or counts["copied"] or counts["skipped"]
+            # What is only deferred did not fail, even if that is all there was.
+            only_later = troubles == counts["deferred"]
+            some = planned or counts["copied"] or counts["skipped"] or only_later
             return RunState.PARTIAL if some else RunState.FAILED
         if counts["selected"] < self._rule.tags.min_tags:
             return RunState.FAILED

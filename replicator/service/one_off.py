@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from replicator.errors import RateLimited, TagImmutable
 from replicator.oci.platform import Platform
 from replicator.oci.reference import Reference
 from replicator.service.copying import copy_once
 from replicator.service.protocols import Copier
 from replicator.service.registries import Registries
-from replicator.service.report import COUNTS, RunReport, TagFailure, describe_error
+from replicator.service.report import COUNTS, RunReport, TagFailure, count_of, describe_error
 from replicator.service.requests import RequestCounts, by_name, counted_requests
 from replicator.store.records import RunState
 from replicator.transfer.order import Result, Tally
@@ -101,22 +100,17 @@ def _run_report(
 
 
 def _count(result: Result) -> str:
-    match result.error:
-        case None:
-            return "copied" if result.written else "skipped"
-        case TagImmutable():
-            return "blocked"
-        case RateLimited():
-            return "deferred"
-        case _:
-            return "failed"
+    if result.error is not None:
+        return count_of(result.error)
+    return "copied" if result.written else "skipped"
 
 
 def _state(counts: Mapping[str, int]) -> RunState:
     succeeded = counts["copied"] + counts["skipped"]
     if succeeded == counts["selected"]:
         return RunState.SUCCEEDED
-    return RunState.PARTIAL if succeeded else RunState.FAILED
+    only_later = succeeded + counts["deferred"] == counts["selected"]
+    return RunState.PARTIAL if succeeded or only_later else RunState.FAILED
 
 
 def _sum(results: Sequence[Result]) -> Tally:

@@ -29,8 +29,8 @@ class Registry(Protocol):
 
     def repository(self, path: str) -> Repository: ...
 
-    def list_repositories(self) -> AsyncIterator[tuple[str, ...]]:
-        """List the paths of the registry's repositories, page by page."""
+    def list_repositories(self, under: str) -> AsyncIterator[tuple[str, ...]]:
+        """List the paths of the registry's repositories that begin with *under*, page by page."""
         ...
 
     async def aclose(self) -> None: ...

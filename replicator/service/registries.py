@@ -42,9 +42,9 @@ class Registries:
             return self._open_layout(Path(name.path))
         return self._registry(name.registry).repository(name.path)
 
-    def list_repositories(self, host: str) -> AsyncIterator[tuple[str, ...]]:
-        """List the paths of a registry's repositories, page by page."""
-        return self._registry(host).list_repositories()
+    def list_repositories(self, host: str, under: str) -> AsyncIterator[tuple[str, ...]]:
+        """List the paths of a registry's repositories that begin with *under*, page by page."""
+        return self._registry(host).list_repositories(under)
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from replicator.errors import RateLimited, RegistryError, ReplicatorError, TagImmutable
+from replicator.errors import PullsSpent, RateLimited, RegistryError, ReplicatorError, TagImmutable
 from replicator.planning.plan import Action
 from replicator.store.records import ActionError, RunState
 from replicator.transfer.order import Tally
@@ -130,7 +130,7 @@ def count_of(error: ReplicatorError) -> str:
     match error:
         case TagImmutable():
             return "blocked"
-        case RateLimited():
+        case RateLimited() | PullsSpent():
             return "deferred"
         case _:
             return "failed"

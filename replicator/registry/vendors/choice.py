@@ -1,19 +1,36 @@
-"""Which vendor's API goes with which kind of registry."""
+"""Which vendor's API goes with which kind of registry, and how it is reached."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from replicator.events import Listener
+from replicator.registry.courier import Authorizer, Courier
+from replicator.registry.exchange import Send
+from replicator.registry.gate import Gate
 from replicator.registry.keychain import Keychain
+from replicator.registry.knowledge import Knowledge
+from replicator.registry.login import Login
 from replicator.registry.profile import Profile
 from replicator.registry.sending import Sender
+from replicator.registry.slots import Limits
+from replicator.registry.vendors.api import Api
 from replicator.registry.vendors.vendor import Vendor
 
 
 class Vendors:
-    """Makes the adapter for one registry, as soon as its kind is known."""
+    """Makes the adapter for one registry, as soon as its kind is known.
 
-    def __init__(self, sender: Sender, keychain: Keychain) -> None:
+    *sender* is the registry's own, *send* sends requests for tokens.
+    """
+
+    def __init__(
+        self, sender: Sender, keychain: Keychain, send: Send, *, listener: Listener
+    ) -> None:
         self._sender = sender
         self._keychain = keychain
+        self._send = send
+        self._listener = listener
         self._vendors: dict[str, Vendor | None] = {}
 
     def of(self, profile: Profile) -> Vendor | None:
@@ -23,10 +40,63 @@ class Vendors:
         return self._vendors[profile.kind]
 
     def _make(self, profile: Profile) -> Vendor | None:
+        """Only the adapter that is needed is loaded."""
         match profile.kind:
             case "google":
                 from replicator.registry.vendors.google import Google
 
                 return Google(self._sender)
+            case "dockerhub":
+                from replicator.registry.vendors.dockerhub import DockerHub, HubLogin
+
+                gate = self._gate(profile)
+                login = HubLogin(gate, self._login(), self._send, clock=self._sender.clock)
+                return DockerHub(Api(self._elsewhere(gate, login), "v2"))
             case _:
                 return None
+
+    def _login(self) -> Login:
+        return Login(self._sender.registry, self._keychain, self._sender.clock)
+
+    def _gate(self, profile: Profile) -> Gate:
+        """Return the gate to the vendor's API where it has an origin of its own.
+
+        The registry's credentials may go there, as the profile or the entry names it.
+        """
+        settings = self._sender.settings
+        return Gate(replace(settings, endpoint=settings.api_endpoint or profile.api_endpoint))
+
+    def _elsewhere(self, gate: Gate, authorizer: Authorizer) -> Sender:
+        """Return what sends to another origin, with limits of its own."""
+        settings = self._sender.settings
+        limits = Limits(
+            max_concurrency=settings.max_concurrency,
+            max_blobs=settings.max_blobs,
+            requests_per_second=settings.requests_per_second,
+            bandwidth=0,
+            clock=self._sender.clock,
+        )
+        return self._sending(gate, authorizer, limits)
+
+    def _sending(self, gate: Gate, authorizer: Authorizer, limits: Limits) -> Sender:
+        settings, wire = self._sender.settings, self._sender.wire
+        # What its challenges say is of the API and not of the registry.
+        knowledge = Knowledge(self._sender.knowledge.profile)
+        return Sender(
+            settings,
+            knowledge,
+            Courier(
+                settings,
+                knowledge,
+                gate=gate,
+                authenticator=authorizer,
+                wire=wire,
+                limits=limits,
+            ),
+            gate=gate,
+            wire=wire,
+            limits=limits,
+            pulls=self._sender.pulls,
+            listener=self._listener,
+            clock=self._sender.clock,
+        )

@@ -1,0 +1,184 @@
+"""Rules whose source is a vendor's registry: what a run finds there, and what that costs."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AsyncExitStack
+
+import pytest
+
+from replicator.embedded.memory import MemoryStorage
+from replicator.embedded.server import EmbeddedRegistry
+from tests.fakes.dockerhub import FakeHub
+from tests.fakes.google import FakeGoogle
+from tests.support.embedded import Layer, store_image, store_image_of, store_layer
+
+TAGS = 1000
+
+
+def store_many(storage: MemoryStorage, path: str, number: int = TAGS) -> None:
+    """Store that many tags, each of an image of its own."""
+    layer: Layer = store_layer(storage, path, "shared")
+    for n in range(number):
+        store_image_of(storage, path, f"v{n:04}", [layer], label=str(n))
+
+
+@pytest.fixture
+async def stage(replicate):
+    """Starts registries, and runs a rule from one to the other."""
+    async with AsyncExitStack() as stack:
+        yield Stage(replicate, stack)
+
+
+class Stage:
+    def __init__(self, replicate, stack):
+        self._replicate = replicate
+        self._stack = stack
+
+    async def start(self, registry=None):
+        return await self._stack.enter_async_context(registry or EmbeddedRegistry())
+
+    def write_rule(self, source, destination, *, registries="", options=""):
+        self._replicate.write_config(
+            f"""
+            {registries}
+
+            [[rules]]
+            name = "rule"
+            source = "{source}"
+            destinations = ["{destination}"]
+            referrers = false
+            {options}
+            """
+        )
+
+    async def run(self, *arguments):
+        """Run the rule; return the exit code and its report."""
+        done = await self._replicate("run", "--report", "-", *arguments)
+        return done.code, done.json["runs"][0]
+
+    async def requests_for_nothing_new(self):
+        """Run twice, and return the requests of the second run, by registry and kind."""
+        code, first = await self.run()
+        assert code == 0, first
+        code, second = await self.run()
+        assert (code, second["counts"]["skipped"]) == (0, TAGS)
+        return second["requests"]
+
+
+def asked(requests, host):
+    """The requests to *host* that are about tags, its tokens aside."""
+    kinds = requests.get(host, {})
+    return sum(number for kind, number in kinds.items() if kind not in ("token", "ping"))
+
+
+def entry(host, **settings):
+    """The table of a registry."""
+    lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
+    return "\n".join([f'[registries."{host}"]', *lines])
+
+
+async def test_a_thousand_unchanged_tags_at_google_cost_two_requests(stage):
+    google = FakeGoogle()
+    source = await stage.start(google.registry)
+    store_many(google.storage, "project/docker/app")
+    destination = await stage.start(EmbeddedRegistry(google.storage))
+    stage.write_rule(
+        f"{source.host}/project/docker/app",
+        f"{destination.host}/{{repository}}",
+        registries=entry(source.host, kind="google"),
+    )
+
+    requests = await stage.requests_for_nothing_new()
+
+    # One is refused before there is a token.
+    assert asked(requests, source.host) <= 2
+    assert asked(requests, destination.host) == 0
+
+
+async def test_a_namespace_at_google_is_found_and_copied(stage):
+    google = FakeGoogle()
+    source = await stage.start(google.registry)
+    for path in ("project/docker/a", "project/docker/b/c"):
+        store_image(google.storage, path, "v1")
+    destination = await stage.start()
+    stage.write_rule(
+        f"{source.host}/project/docker/**",
+        f"{destination.host}/{{repository}}",
+        registries=entry(source.host, kind="google"),
+    )
+
+    code, report = await stage.run()
+
+    assert (code, report["counts"]["copied"]) == (0, 2)
+    assert destination.storage.repositories() == ["project/docker/a", "project/docker/b/c"]
+
+
+class TestDockerHub:
+    @pytest.fixture
+    async def hub(self, stage):
+        hub = FakeHub()
+        await stage.start(hub.registry)
+        await stage.start(hub.site)
+        return hub
+
+    def write_rule(self, stage, hub, source, destination, **settings):
+        stage.write_rule(
+            source,
+            f"{destination.host}/{{repository}}",
+            registries=entry("docker.io", **hub.settings(), **settings),
+        )
+
+    async def test_a_thousand_unchanged_tags_cost_twelve_requests_and_no_pull(self, stage, hub):
+        store_many(hub.storage, "library/app")
+        destination = await stage.start(EmbeddedRegistry(hub.storage))
+        self.write_rule(stage, hub, "docker.io/library/app", destination)
+        hub.pulls = 100
+
+        requests = await stage.requests_for_nothing_new()
+
+        assert asked(requests, "docker.io") <= 12
+        assert asked(requests, destination.host) == 0
+        assert hub.pulls == 100
+
+    async def test_a_namespace_is_found_and_copied(self, stage, hub):
+        for name in ("library/alpine", "library/debian", "other/app"):
+            store_image(hub.storage, name, "v1")
+        destination = await stage.start()
+        self.write_rule(stage, hub, "docker.io/library/*", destination)
+
+        code, report = await stage.run()
+
+        assert (code, report["counts"]["copied"]) == (0, 2)
+        assert destination.storage.repositories() == ["library/alpine", "library/debian"]
+
+    async def test_what_the_pull_limit_does_not_allow_is_deferred_and_the_rest_goes_on(
+        self, stage, hub
+    ):
+        for number in range(10):
+            store_image(hub.storage, "library/app", f"v{number}", seed=f"{number}")
+        destination = await stage.start()
+        self.write_rule(stage, hub, "docker.io/library/app", destination, pull_reserve=5)
+        hub.pulls = 9
+
+        code, report = await stage.run()
+
+        assert code == 3
+        assert report["state"] == "partial"
+        assert (report["counts"]["copied"], report["counts"]["deferred"]) == (4, 6)
+        assert report["counts"]["failed"] == 0
+        assert {tag["class"] for tag in report["tags"]} == {"deferred"}
+        assert hub.pulls == 5
+        hub.pulls = 100
+        code, report = await stage.run()
+        assert (code, report["counts"]["copied"]) == (0, 6)
+
+    async def test_a_run_that_can_do_nothing_for_the_pull_limit_is_not_failed(self, stage, hub):
+        store_image(hub.storage, "library/app", "v1")
+        destination = await stage.start()
+        self.write_rule(stage, hub, "docker.io/library/app", destination)
+        hub.pulls = 0
+
+        code, report = await stage.run()
+
+        assert (code, report["state"], report["counts"]["deferred"]) == (3, "partial", 1)
