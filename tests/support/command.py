@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -72,8 +72,9 @@ class CommandLine:
             await _end(process)
 
     async def start(
-        self, *arguments: str | Path, stdin: int = asyncio.subprocess.DEVNULL
+        self, *arguments: str | Path, stdin: int = DEVNULL, stderr: int = PIPE
     ) -> Process:
+        """Start a command; who does that ends it."""
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -81,7 +82,7 @@ class CommandLine:
             *arguments,
             stdin=stdin,
             stdout=PIPE,
-            stderr=PIPE,
+            stderr=stderr,
             cwd=self.folder,
             env=environment(self.folder, self.variables),
         )
