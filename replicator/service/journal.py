@@ -36,18 +36,24 @@ class Journal:
     """Keeps the counts of one run, and writes its actions and the ledger's rows.
 
     A tag that is as it should be is only counted: the ledger says of each when it was published,
-    and a history of nothing happening would bury the rest.
+    and a history of nothing happening would bury the rest. *record* is of a run that has begun.
     """
 
     def __init__(
-        self, rule: Rule, *, ledger: Ledger, runs: Runs, clock: Callable[[], datetime]
+        self,
+        rule: Rule,
+        *,
+        ledger: Ledger,
+        runs: Runs,
+        clock: Callable[[], datetime],
+        record: RunRecord | None = None,
     ) -> None:
         self._rule = rule
         self._ledger = ledger
         self._runs = runs
         self._clock = clock
-        self._started_at = clock()
-        self._record: RunRecord | None = None
+        self._started_at = record.started_at if record else clock()
+        self._record = record
         self._flushing = asyncio.Lock()
         self._rows: list[Published] = []
         self._records: list[ActionRecord] = []
@@ -177,8 +183,16 @@ class Journal:
                 self._records = records + self._records
                 raise
 
+    async def break_off(self, requests: RequestCounts) -> None:
+        """Write what is left, and leave the run to another service; a person's run is over."""
+        if self._record is None or self._record.queued_at is None:
+            await self.finish(RunState.CANCELLED, requests)
+            return
+        await self.flush()
+        await self._runs.release(self._record.id)
+
     async def finish(
-        self, state: RunState, requests: RequestCounts, *, error: str = ""
+        self, state: RunState, requests: RequestCounts | None = None, *, error: str = ""
     ) -> RunReport:
         """Write what is left, end the run, and return its report. Raises StoreError."""
         await self.flush()

@@ -69,6 +69,14 @@ class Runs(Protocol):
 
     async def renew(self, now: datetime) -> None: ...
 
+    async def to_cancel(self) -> frozenset[str]:
+        """Return the runs of this process that somebody wants to end."""
+        ...
+
+    async def release(self, run_id: str) -> None:
+        """Leave a run to another service. Raises LeaseLost."""
+        ...
+
     async def save(self, run_id: str, actions: Sequence[ActionRecord]) -> None: ...
 
     async def finish(

@@ -109,6 +109,9 @@ class RepositoryRun:
         """Return where the selected tags go; the others are shown in a plan."""
         goals: list[Goal] = []
         for verdict in verdicts:
+            only = self._context.only
+            if only is not None and verdict.tag.tag not in only.tags(self._name):
+                continue
             if not verdict.selected:
                 self._leave_out(verdict)
                 continue

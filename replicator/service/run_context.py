@@ -13,10 +13,12 @@ from replicator.oci.platform import Platform
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.planner import Planner, Policy
 from replicator.planning.prepared import PreparedRule
+from replicator.service.copy_slots import CopySlots
 from replicator.service.destination_view import DestinationView
 from replicator.service.freshness import Freshness
 from replicator.service.journal import Journal
 from replicator.service.ledger_reader import LedgerReader
+from replicator.service.only import Only
 from replicator.service.protocols import Copier
 from replicator.service.registries import Registries
 from replicator.service.shared_sources import SharedSources
@@ -27,7 +29,8 @@ class RunContext:
     """What the repositories of one run share.
 
     *tags* bounds how many tags are under way, *images* how many of them are copied at once; who
-    holds one of the first may wait for one of the second, and for nothing else.
+    holds one of the first may wait for one of the second, and for nothing else. *only* limits the
+    run to some tags.
     """
 
     rule: PreparedRule
@@ -39,7 +42,8 @@ class RunContext:
     freshness: Freshness
     clock: Callable[[], datetime]
     tags: asyncio.Semaphore
-    images: asyncio.Semaphore
+    images: CopySlots
+    only: Only | None = None
     _views: WeakValueDictionary[RepositoryName, DestinationView] = field(
         init=False, default_factory=WeakValueDictionary
     )

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from replicator.errors import LayoutError, LeaseLost, RegistryError, RunActive, StoreError
+from replicator.errors import (
+    LayoutError,
+    LeaseLost,
+    RegistryError,
+    ReplicatorError,
+    RunActive,
+    StoreError,
+)
+from replicator.oci.reference import RepositoryName
 from replicator.planning.prepared import PreparedRule, prepare
 from replicator.planning.rule import Rule
+from replicator.service.copy_slots import CopySlots, Valve
 from replicator.service.discovering import discover
 from replicator.service.freshness import CONFIRM_AFTER, Freshness
 from replicator.service.journal import Journal
 from replicator.service.ledger_reader import LedgerReader
+from replicator.service.only import Only
 from replicator.service.protocols import Copier, Ledger, Runs
 from replicator.service.registries import Registries
 from replicator.service.report import RunReport
@@ -25,7 +35,7 @@ from replicator.service.repository_run import RepositoryRun
 from replicator.service.requests import counted_requests
 from replicator.service.run_context import Handling, RunContext
 from replicator.service.shared_sources import SharedSources
-from replicator.store.records import RunState
+from replicator.store.records import RunRecord, RunState
 from replicator.transfer.concurrency import first_error, together
 from replicator.transfer.sides import SOURCE
 
@@ -33,6 +43,8 @@ _log = logging.getLogger(__name__)
 
 # Seconds between two signs of life; a third of what others wait for one.
 _RENEW_EVERY: Final = 20.0
+# Seconds between two looks whether somebody wants a run to end; that has to act within five.
+_LOOK_EVERY: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,35 +90,87 @@ class Runner:
         self._limits = limits or RunLimits()
         self._freshness = Freshness(confirm_after, random=random or Random())  # noqa: S311
         self._sleep = sleep
+        self._valve = Valve()
+        self._under_way: dict[str, asyncio.Task[object]] = {}
+        self._cancelled: set[str] = set()
 
     async def run(self, rule: Rule, *, trigger: str, dry_run: bool = False) -> RunReport:
         """Carry out one rule; see run_all."""
         return (await self.run_all([rule], trigger=trigger, dry_run=dry_run))[0]
 
     async def run_all(
-        self, rules: Sequence[Rule], *, trigger: str, dry_run: bool = False
+        self,
+        rules: Sequence[Rule],
+        *,
+        trigger: str,
+        dry_run: bool = False,
+        only: Only | None = None,
     ) -> tuple[RunReport, ...]:
         """Carry out *rules*, several at once, and return a report of each, in their order.
 
         *trigger* says why, for the history. A dry run only observes and plans; it writes neither
-        to a registry nor to the database. Raises ConfigError if a rule cannot be used, StoreError
-        if the database cannot. When cancelled, what was done is written down first.
+        to a registry nor to the database. *only* limits all of them to some tags. Raises
+        ConfigError if a rule cannot be used, StoreError if the database cannot. When cancelled,
+        what was done is written down first.
         """
+        rules = rules if only is None else tuple(map(only.limit, rules))
         prepared = [prepare(rule, where=f'rule "{rule.name}": ') for rule in rules]
         sources = SharedSources(self._registries, [rule.source for rule in prepared])
         slots = asyncio.Semaphore(self._limits.rules)
 
         async def one(rule: PreparedRule) -> RunReport:
             async with slots:
-                return await self._run(rule, sources, trigger, dry_run=dry_run)
+                return await self._run(rule, sources, trigger, dry_run=dry_run, only=only)
 
         with _single_error():
             async with asyncio.TaskGroup() as group:
-                signs_of_life = None if dry_run else group.create_task(self._keep_leases())
+                signs_of_life = None if dry_run else group.create_task(self.keep_alive())
                 reports = await together(map(one, prepared))
                 if signs_of_life is not None:
                     signs_of_life.cancel()
         return tuple(reports)
+
+    async def carry_out(self, record: RunRecord) -> RunReport:
+        """Carry out a run that was claimed; ``keep_alive`` has to go on meanwhile.
+
+        When cancelled, what was done is written down and the run is given back, for another
+        service to go on with it. Raises StoreError if the database cannot be used.
+        """
+        only = None if record.only is None else Only.of(record.only)
+        rule = record.rule if only is None else only.limit(record.rule)
+        journal = Journal(
+            rule, ledger=self._ledger, runs=self._runs, clock=self._clock, record=record
+        )
+        try:
+            prepared = prepare(rule, where=f'rule "{rule.name}": ')
+        except ReplicatorError as error:
+            return await journal.finish(RunState.FAILED, error=str(error))
+        sources = SharedSources(self._registries, [prepared.source])
+        return await self._perform(prepared, sources, journal, only)
+
+    async def keep_alive(self) -> None:
+        """Say now and then that the runs of this process are alive, and end those that somebody
+        cancels."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_leases())
+            group.create_task(self._heed_cancellations())
+
+    async def drain(self) -> None:
+        """Begin no further copies, and return when those under way are done."""
+        await self._valve.close()
+
+    async def _heed_cancellations(self) -> None:
+        while True:
+            await self._sleep(_LOOK_EVERY)
+            try:
+                unwanted = await self._runs.to_cancel()
+            except StoreError as error:
+                _log.warning("cancellations not seen", extra={"error": str(error)})
+                continue
+            for run in unwanted - self._cancelled:
+                if run in self._under_way:
+                    self._cancelled.add(run)
+                    self._under_way[run].cancel()
 
     async def _keep_leases(self) -> None:
         """Say now and then that the runs of this process are alive."""
@@ -119,7 +183,13 @@ class Runner:
                 _log.warning("lease not renewed", extra={"error": str(error)})
 
     async def _run(
-        self, rule: PreparedRule, sources: SharedSources, trigger: str, *, dry_run: bool
+        self,
+        rule: PreparedRule,
+        sources: SharedSources,
+        trigger: str,
+        *,
+        dry_run: bool,
+        only: Only | None,
     ) -> RunReport:
         """Carry out one rule, between its start and its end in the history."""
         journal = Journal(rule.rule, ledger=self._ledger, runs=self._runs, clock=self._clock)
@@ -128,13 +198,21 @@ class Runner:
                 await journal.start(trigger)
             except RunActive as error:
                 return journal.report(RunState.FAILED, error=str(error))
-        with counted_requests() as requests:
+        return await self._perform(rule, sources, journal, only)
+
+    async def _perform(
+        self, rule: PreparedRule, sources: SharedSources, journal: Journal, only: Only | None
+    ) -> RunReport:
+        """Do what a rule says, and write down how that ended."""
+        with counted_requests() as requests, self._cancellable(journal.run):
             try:
                 with _single_error():
-                    await self._carry_out(self._context(rule, sources, journal))
+                    await self._carry_out(self._context(rule, sources, journal, only))
                 return await journal.finish(journal.state, requests, error=journal.complaint)
             except asyncio.CancelledError:
-                await journal.finish(RunState.CANCELLED, requests)
+                if self._is_unwanted(journal.run):
+                    return await journal.finish(RunState.CANCELLED, requests)
+                await journal.break_off(requests)
                 raise
             except LeaseLost as error:
                 return journal.report(RunState.FAILED, requests, error=str(error))
@@ -142,20 +220,49 @@ class Runner:
                 await journal.finish(RunState.FAILED, requests, error=str(error))
                 raise
 
+    @contextmanager
+    def _cancellable(self, run: str) -> Iterator[None]:
+        """Let a run of this process be ended by itself while it goes on."""
+        task = asyncio.current_task()
+        if task is not None and run:
+            self._under_way[run] = task
+        try:
+            yield
+        finally:
+            self._under_way.pop(run, None)
+            self._cancelled.discard(run)
+
+    def _is_unwanted(self, run: str) -> bool:
+        """Say whether it was this run that somebody cancelled; then its task goes on."""
+        task = asyncio.current_task()
+        return run in self._cancelled and task is not None and task.uncancel() == 0
+
     async def _carry_out(self, context: RunContext) -> None:
         """Take up each repository as it is discovered."""
         rule, handling = context.rule, Handling.of_selected(context.rule)
         slots = asyncio.Semaphore(self._limits.repositories)
         async with asyncio.TaskGroup() as group:
             try:
-                async for name in discover(rule.source, self._registries):
+                async for name in self._repositories(context):
                     await slots.acquire()
                     task = group.create_task(RepositoryRun(context, name, handling).carry_out())
                     task.add_done_callback(lambda _: slots.release())
             except (RegistryError, LayoutError) as error:
                 context.journal.miss(rule.rule.source, error, side=SOURCE)
 
-    def _context(self, rule: PreparedRule, sources: SharedSources, journal: Journal) -> RunContext:
+    async def _repositories(self, context: RunContext) -> AsyncIterator[RepositoryName]:
+        """Discover the rule's repositories, of which some may be all that the run is about."""
+        if context.only is None:
+            async for name in discover(context.rule.source, self._registries):
+                yield name
+            return
+        for name in context.only.repositories:
+            if context.rule.source.match(name) is not None:
+                yield name
+
+    def _context(
+        self, rule: PreparedRule, sources: SharedSources, journal: Journal, only: Only | None
+    ) -> RunContext:
         return RunContext(
             rule,
             journal,
@@ -166,7 +273,8 @@ class Runner:
             self._freshness,
             self._clock,
             tags=asyncio.Semaphore(self._limits.tags),
-            images=asyncio.Semaphore(self._limits.images),
+            images=CopySlots(self._limits.images, self._valve),
+            only=only,
         )
 
 

@@ -223,6 +223,8 @@ class FakeRuns:
         self.actions = {}
         self.renewed = asyncio.Semaphore(0)
         self.active = set()
+        self.unwanted = frozenset()
+        self.released = []
 
     async def start(self, rule, trigger, now):
         if rule.name in self.active:
@@ -236,6 +238,12 @@ class FakeRuns:
 
     async def renew(self, now):
         self.renewed.release()
+
+    async def to_cancel(self):
+        return self.unwanted
+
+    async def release(self, run_id):
+        self.released.append(run_id)
 
     async def save(self, run_id, actions):
         for action in actions:
