@@ -70,11 +70,19 @@ async def open_runs(config: Config) -> AsyncIterator[Runs]:
 
 
 @asynccontextmanager
-async def open_rulebook(config: Config) -> AsyncIterator[Rulebook]:
-    """Open the rules, to look at them. Without a database there are those of the file alone."""
+async def open_rulebook(config: Config, *, writes: bool = False) -> AsyncIterator[Rulebook]:
+    """Open the rules. Without a database there are those of the file alone.
+
+    Whoever *writes* needs one: an embedded database is made on the spot.
+    """
     from replicator.service.rulebook import NoRules, Rulebook
+    from replicator.store.database import Database
     from replicator.store.rules import Rules
 
+    if writes:
+        async with await Database.open(config.service.database, upgrade=True) as database:
+            yield Rulebook(Rules(database), config.rules)
+        return
     async with _open_existing(config) as database:
         yield Rulebook(NoRules() if database is None else Rules(database), config.rules)
 

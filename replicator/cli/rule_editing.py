@@ -68,7 +68,7 @@ def edit(context: typer.Context, rule: _Name, said: dict[str, Any]) -> None:
 
     An empty value takes a setting away: --schedule ''.
     """
-    from replicator.cli.rule_editor import edited_rule
+    from replicator.cli.rule_editor import editing
     from replicator.cli.running import run_async
     from replicator.config.rule_file import rule_table
     from replicator.config.rules import read_rule
@@ -80,8 +80,8 @@ def edit(context: typer.Context, rule: _Name, said: dict[str, Any]) -> None:
         )
     else:
         before = run_async(_find(session, rule))
-        after = edited_rule(before)
-        kept = run_async(_change(session, rule, lambda _: after, revision=before.revision))
+        with editing(before) as after:
+            kept = run_async(_change(session, rule, lambda _: after, revision=before.revision))
     print(f"{kept.name} is at revision {kept.revision}")
 
 

@@ -6,29 +6,32 @@ import os
 import shlex
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from replicator.config.rule_file import read_rule_file, to_toml
-from replicator.errors import ConfigError
+from replicator.errors import ConfigError, RuleConflict
 from replicator.planning.rule import Rule
 
 _EDITOR: Final = "vi"
 
 
-def edited_rule(rule: Rule) -> Rule:
-    """Let the user edit *rule*, and return what came of it.
+@contextmanager
+def editing(rule: Rule) -> Iterator[Rule]:
+    """Let the user edit *rule*, and hand out what came of it, to be saved.
 
-    Raises ConfigError; the text is kept then, and the message says where.
+    Raises ConfigError if it cannot be read. When it is not saved either, the text is kept, and
+    the message says where.
     """
     file = _written(to_toml([rule]))
-    _edit(file)
     try:
-        edited = _read(file, rule.name)
-    except ConfigError as error:
-        raise ConfigError(f"{error}; nothing was changed, and your text is still there") from None
+        _edit(file)
+        yield _read(file, rule.name)
+    except (ConfigError, RuleConflict) as error:
+        raise type(error)(f"{error} (nothing was changed; your text is in {file})") from None
     file.unlink()
-    return edited
 
 
 def _written(text: str) -> Path:
@@ -49,7 +52,7 @@ def _edit(file: Path) -> None:
             "what to change"
         ) from None
     if done.returncode:
-        raise ConfigError(f"the editor ended with {done.returncode}; nothing was changed")
+        raise ConfigError(f"the editor ended with {done.returncode}")
 
 
 def _read(file: Path, name: str) -> Rule:

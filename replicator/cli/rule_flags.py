@@ -31,9 +31,15 @@ class _Flag:
 
     @property
     def annotation(self) -> Any:
-        types: Mapping[type, Any] = {list: list[str] | None, str: str | None, bool: bool | None}
-        kind = types.get(self.kind, int | None)
+        # A number is read as text, so that an empty one can take it away.
+        types: Mapping[type, Any] = {list: list[str] | None, bool: bool | None}
+        kind = types.get(self.kind, str | None)
         return Annotated[kind, typer.Option(self.option, help=self.help, metavar=self.metavar)]
+
+    def read(self, given: Any) -> Any:
+        """Return what a rule's table has for what was given; None where nothing was."""
+        is_number = self.kind is int and given and given.isdecimal()
+        return int(given) if is_number else given
 
 
 _FLAGS: Final = (
@@ -76,7 +82,7 @@ def takes_rule_flags(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def wrapper(**given: Any) -> None:
-        values = {flag.key: given.pop(flag.parameter) for flag in _FLAGS}
+        values = {flag.key: flag.read(given.pop(flag.parameter)) for flag in _FLAGS}
         command(**given, said={key: value for key, value in values.items() if value is not None})
 
     hints = get_type_hints(command, include_extras=True)

@@ -91,7 +91,7 @@ def _read_file(file: Path) -> Config:
         },
         example="a table",
     )
-    given = document(_parse(file), where)
+    given = document(parse_toml(file), where)
     return Config(
         path=file,
         service=ServiceSettings(**given.get("service", {})),
@@ -100,14 +100,9 @@ def _read_file(file: Path) -> Config:
     )
 
 
-def _parse(file: Path) -> dict[str, Any]:
-    """Read TOML; what is no TOML is shown with its line and column."""
-    try:
-        content = file.read_bytes()
-    except FileNotFoundError:
-        raise ConfigError(f"{file}: there is no such file") from None
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
+def parse_toml(file: Path) -> dict[str, Any]:
+    """Read TOML; what is no TOML is shown with its line and column. Raises ConfigError."""
+    content = read_bytes(file)
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -117,6 +112,16 @@ def _parse(file: Path) -> dict[str, Any]:
     # meet limits of Python.
     except (ValueError, RecursionError) as error:
         raise ConfigError(_syntax_error(file, content.decode("utf-8-sig"), str(error))) from None
+
+
+def read_bytes(file: Path) -> bytes:
+    """Read a file that somebody named. Raises ConfigError."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError(f"{file}: there is no such file") from None
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
 
 
 def _syntax_error(file: Path, content: str, message: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from replicator.config import values
@@ -85,13 +86,18 @@ def read_rules(value: Any, where: str) -> tuple[Rule, ...]:
     return tuple(rules.values())
 
 
+def read_rule(value: Any) -> Rule:
+    """Read one rule that is kept in the database alone. Raises ConfigError."""
+    return replace(_rule(value, 1, ""), origin=Origin.API)
+
+
 def _rule(value: Any, number: int, where: str) -> Rule:
     name = value.get("name") if isinstance(value, dict) else None
     place = (
         f'{where} rule "{values.printable(name)}":'
         if isinstance(name, str)
         else f"{where} rules[{number}]:"
-    )
+    ).lstrip()
     given = _RULE_TABLE(value, place)
     if name is None:
         raise ConfigError(f'{place} has no name; add name = "…"')
