@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from replicator.errors import StoreError
+from replicator.store import tables
 
 # Seconds that one attempt at SQLite's lock lasts, unless the URL says ?timeout=…
 _LOCK_SECONDS: Final = "1"
@@ -61,6 +62,7 @@ def display(url: URL) -> str:
 def create_engine(url: URL) -> AsyncEngine:
     """Return an engine; nothing is connected yet."""
     if url.get_backend_name() != "sqlite":
+        tables.complete_for_postgresql()
         return create_async_engine(
             url,
             connect_args={

@@ -127,13 +127,18 @@ run = Table(
 )
 
 # A rule has at most one run under way.
-Index(
-    "uq_run_active",
-    run.c.rule,
-    unique=True,
-    postgresql_where=run.c.finished_at.is_(None),
-    sqlite_where=run.c.finished_at.is_(None),
-)
+_is_active = run.c.finished_at.is_(None)
+_one_active = Index("uq_run_active", run.c.rule, unique=True, sqlite_where=_is_active)
+
+
+def complete_for_postgresql() -> None:
+    """Say what only PostgreSQL wants to know of the tables.
+
+    It makes SQLAlchemy load all that it knows of PostgreSQL, which costs those 0.04 s who have
+    their database in a file.
+    """
+    _one_active.dialect_kwargs["postgresql_where"] = _is_active
+
 
 # What became of each due time; history, as runs are.
 rule_fire = Table(
