@@ -30,8 +30,11 @@ if TYPE_CHECKING:
     from replicator.service.registries import Registries
     from replicator.service.rulebook import Rulebook
     from replicator.service.runner import Runner
+    from replicator.service.serving import Serving
     from replicator.store.database import Database
+    from replicator.store.queue import Queue
     from replicator.store.runs import Runs
+    from replicator.telemetry.metrics import Metrics
 
 
 def read_config(file: Path | None, *, database: str | None = None) -> Config:
@@ -94,6 +97,7 @@ class Service:
     rulebook: Rulebook
     runs: Runs
     runner: Runner
+    database: Database
 
 
 @asynccontextmanager
@@ -126,9 +130,74 @@ async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[S
             limits=RunLimits(images=config.service.concurrency),
         )
         try:
-            yield Service(Rulebook(Rules(database), config.rules), runs, runner)
+            yield Service(Rulebook(Rules(database), config.rules), runs, runner, database)
         finally:
             await inventory.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A service that is about to serve, and what is known of it."""
+
+    serving: Serving
+    rulebook: Rulebook
+    database: Database
+    metrics: Metrics
+
+
+@asynccontextmanager
+async def open_serving(config: Config) -> AsyncIterator[Served]:
+    """Build what runs rules on time; an embedded database is made on the spot.
+
+    Raises StoreError if the database cannot be used.
+    """
+    from replicator.events import to_all
+    from replicator.service.alarm import ClockAlarm
+    from replicator.service.engine import LocalEngine
+    from replicator.service.scheduler import Scheduler
+    from replicator.service.serving import Serving
+    from replicator.service.worker import Worker
+    from replicator.store.fires import Fires
+    from replicator.store.owner import Owner
+    from replicator.store.queue import Queue
+    from replicator.store.services import Services
+    from replicator.telemetry.logging import log_event
+    from replicator.telemetry.metrics import Metrics
+
+    metrics, engine, owner = Metrics(), LocalEngine(), Owner.this_process()
+    async with open_service(config, listener=to_all(metrics.hear, log_event)) as service:
+        queue = Queue(service.database, owner)
+        scheduler = Scheduler(
+            fires=Fires(service.database), alarm=ClockAlarm(), engine=engine, clock=_now
+        )
+        worker = Worker(
+            queue=queue,
+            runner=service.runner,
+            engine=engine,
+            clock=_now,
+            tell=lambda report: metrics.count_run(report.state.value, report.counts),
+        )
+        serving = Serving(
+            scheduler=scheduler,
+            worker=worker,
+            runner=service.runner,
+            queue=queue,
+            services=Services(service.database, owner, _now()),
+            clock=_now,
+        )
+        yield Served(serving, service.rulebook, service.database, metrics)
+
+
+@asynccontextmanager
+async def open_queue(config: Config) -> AsyncIterator[Queue]:
+    """Open the runs that a service takes up. Raises StoreError if there is no database."""
+    from replicator.store.owner import Owner
+    from replicator.store.queue import Queue
+
+    async with _open_existing(config) as database:
+        if database is None:
+            raise StoreError("there is no database yet; `replicate run` makes it")
+        yield Queue(database, Owner.this_process())
 
 
 @asynccontextmanager

@@ -49,6 +49,8 @@ def service_table(folder: Path) -> Table:
         "confirm_share": values.number(0, 1),
         "concurrency": values.integer(1),
         "docker_config": values.boolean,
+        "listen": values.listen,
+        "grace": values.duration,
     }
     return Table(keys, example="[service]")
 

@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
+from replicator.config.values import Listen
 from replicator.planning.rule import Rule
 from replicator.registry.settings import CredentialSource, RegistrySettings
+
+# Whoever wants to be asked from outside has to say so.
+_LOOPBACK: Final = Listen("127.0.0.1", 8080)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +22,8 @@ class ServiceSettings:
 
     What the ledger knows of a destination is believed for *confirm_after*; *confirm_share* is
     the part of the tags that each run confirms all the same. *concurrency* is how many tags are
-    worked on at once. *docker_config*: whether the logins that Docker keeps count.
+    worked on at once. *docker_config*: whether the logins that Docker keeps count. A service
+    answers questions about it on *listen*, and lets copies end within *grace* before it stops.
     """
 
     database: str = "sqlite:///replicator.db"
@@ -25,6 +31,8 @@ class ServiceSettings:
     confirm_share: float = 0.0
     concurrency: int = 32
     docker_config: bool = True
+    listen: Listen = _LOOPBACK
+    grace: timedelta = timedelta(seconds=25)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import enum
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from replicator.errors import ConfigError
@@ -32,7 +32,15 @@ _BYTES: Final = {
     "GiB": 1024**3,
 }
 _SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]+)", re.ASCII)
+_LAST_PORT: Final = 65_535
 _ODD_CHARACTER: Final = re.compile(r"[^\x21-\x7e]|\\")
+
+
+class Listen(NamedTuple):
+    """An address of this machine; port 0 is one that the system chooses."""
+
+    host: str
+    port: int
 
 
 def text(value: Any, where: str) -> str:
@@ -137,6 +145,15 @@ def rate(value: Any, where: str) -> int:
     if isinstance(value, str) and value.endswith("/s"):
         value = value.removesuffix("/s")
     return _bytes(value, '"50MiB/s"', where)
+
+
+def listen(value: Any, where: str) -> Listen:
+    """Read ``HOST:PORT`` of this machine."""
+    read = text(value, where)
+    host, colon, port = read.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > _LAST_PORT:
+        raise wrong('an address such as "127.0.0.1:8080" or "[::]:8080"', value, where)
+    return Listen(host.removeprefix("[").removesuffix("]"), int(port))
 
 
 def secret(value: Any, where: str) -> str:

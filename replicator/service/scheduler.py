@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 
 # Seconds between two looks at the rules; a change of one has to act within five.
 LOOK_EVERY: Final = 2.0
+# Of silence, after which something is wrong.
+_SILENCE: Final = timedelta(seconds=15)
 # When the database does not answer, the rule is looked at again so much later.
 _AGAIN_AFTER: Final = timedelta(seconds=5)
 # Decisions at once: more would only wait for connections, or for SQLite's lock.
@@ -55,12 +57,19 @@ class Scheduler:
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._known: dict[str, tuple[str, ...]] = {}
         self._wake_at: dict[str, datetime] = {}
-        self.looked_at: datetime | None = None
+        self._looked_at: datetime | None = None
 
     @property
     def next_fires(self) -> Mapping[str, datetime]:
         """When each rule comes due next."""
         return self._wake_at
+
+    def trouble(self) -> str:
+        """Say why changed rules and due times would not be seen; empty if they would."""
+        if self._looked_at is None:
+            return "has not read the rules yet"
+        silence = self._clock() - self._looked_at
+        return f"last read the rules {silence} ago" if silence > _SILENCE else ""
 
     async def run(self) -> None:
         """Ring until cancelled."""
@@ -89,7 +98,7 @@ class Scheduler:
         await asyncio.gather(*map(self.ring, [*changed, *(self._known.keys() - found.keys())]))
         self._known = dict(found)
         self._alarm.look()
-        self.looked_at = self._clock()
+        self._looked_at = self._clock()
 
     async def ring(self, rule: str) -> None:
         """Let due times of a rule be decided, and set the alarm for the next."""

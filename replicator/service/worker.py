@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import datetime
-from typing import Final, Protocol
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -19,6 +19,8 @@ _log = logging.getLogger(__name__)
 
 # Seconds between two looks for runs that other processes queued.
 LOOK_EVERY: Final = 2.0
+# Of silence, after which something is wrong.
+_SILENCE: Final = timedelta(seconds=15)
 
 
 class Queue(Protocol):
@@ -55,7 +57,8 @@ class Worker:
         self._tell = tell
         self._slots = asyncio.Semaphore(slots)
         self._under_way: set[asyncio.Task[None]] = set()
-        self.looked_at: datetime | None = None
+        self._looked_at: datetime | None = None
+        self._is_stopping = False
 
     async def run(self) -> None:
         """Take up runs until cancelled; those under way go on until ``finish``."""
@@ -70,6 +73,7 @@ class Worker:
 
     async def finish(self, grace: float) -> None:
         """Let copies under way end within *grace* seconds, and give back what is unfinished."""
+        self._is_stopping = True
         try:
             async with asyncio.timeout(grace):
                 await self._runner.drain()
@@ -79,12 +83,24 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
+    def trouble(self) -> str:
+        """Say why no further run would be taken up; empty if one would, now or when there is
+        room."""
+        if self._is_stopping:
+            return "stopping"
+        if self._slots.locked():
+            return ""
+        if self._looked_at is None:
+            return "has not looked for runs yet"
+        silence = self._clock() - self._looked_at
+        return f"last looked for runs {silence} ago" if silence > _SILENCE else ""
+
     async def _claim(self) -> RunRecord:
         """Wait for a run, and take it up."""
         while True:
             try:
                 record = await self._queue.claim(self._clock())
-                self.looked_at = self._clock()
+                self._looked_at = self._clock()
                 if record is not None:
                     return record
             except ReplicatorError as error:
@@ -115,3 +131,15 @@ class Worker:
             _log.exception("run broken off")
         else:
             self._tell(report)
+            _log.info("run ended", extra=_summary(report))
+
+
+def _summary(report: RunReport) -> dict[str, Any]:
+    """Return what a log says of a run."""
+    return {
+        "state": report.state.value,
+        "seconds": round((report.finished_at - report.started_at).total_seconds(), 3),
+        "counts": {name: number for name, number in report.counts.items() if number},
+        "bytes_moved": report.tally.bytes_moved,
+        "error": report.error,
+    }

@@ -100,12 +100,13 @@ async def _clock(connection: AsyncConnection, rule: Rule, now: datetime) -> Mapp
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is not None and (row["schedule"], row["timezone"]) == (rule.schedule, rule.timezone):
         return dict(row)
+    since = now.replace(microsecond=0)
     new = {
         "rule": rule.name,
         "schedule": rule.schedule,
         "timezone": rule.timezone,
-        "since": now,
-        "settled_until": now,
+        "since": since,
+        "settled_until": since,
     }
     await connection.execute(upsert(connection, rule_clock), new)
     return new

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.errors import RunActive, RunFinished
@@ -84,18 +84,6 @@ class Queue:
                 update(run).where(run.c.number == found.number).values(asked).returning(run)
             )
             return run_from_row(changed.one())
-
-    async def waiting(self) -> tuple[int, int, datetime | None]:
-        """Return how many runs wait, how many are under way, and since when the oldest waits."""
-        is_queued = run.c.state == RunState.QUEUED.value
-        query = select(
-            func.count().filter(is_queued),
-            func.count().filter(~is_queued),
-            func.min(run.c.queued_at).filter(is_queued),
-        ).where(run.c.finished_at.is_(None))
-        async with self._database.reading() as connection:
-            queued, running, oldest = (await connection.execute(query)).one()
-            return queued, running, oldest
 
 
 async def add_run(

@@ -249,11 +249,11 @@ async def test_looking_goes_on_when_the_database_is_away(office):
     office.fires.scheduled = away
     running = asyncio.create_task(office.scheduler.run())
     await asked.wait()
-    assert office.scheduler.looked_at is None
+    assert office.scheduler.trouble() == "has not read the rules yet"
 
     office.fires.scheduled = scheduled
     looks.put_nowait("look")
-    while office.scheduler.looked_at is None:  # noqa: ASYNC110 - it sets no event
+    while office.scheduler.trouble():  # noqa: ASYNC110 - it sets no event
         await asyncio.sleep(0)
     running.cancel()
 

@@ -13,8 +13,10 @@ from replicator.store.database import Database
 from replicator.store.owner import Owner
 from replicator.store.queue import SCHEDULE, Queue
 from replicator.store.records import RunState, Totals
+from replicator.store.rules import Rules
 from replicator.store.runs import Runs
 from replicator.store.services import Services, is_served
+from replicator.store.standing import standing
 from tests.store.values import HOUR, NOON, a_rule
 
 ELSEWHERE = Owner("other-host", "another-boot:another-namespace", 17, "12345")
@@ -100,10 +102,12 @@ async def test_a_run_of_a_service_that_is_gone_waits_again_and_a_persons_is_over
     await Runs(database, ELSEWHERE).start(a_rule("by hand"), "person", NOON)
 
     await queue.reap(NOON + LEASE)
-    assert await queue.waiting() == (0, 2, None)
+    before = await standing(database)
     await queue.reap(NOON + LEASE + MOMENT)
+    after = await standing(database)
 
-    assert await queue.waiting() == (1, 0, NOON)
+    assert (before.waiting, before.under_way, before.oldest_queued_at) == (0, 2, None)
+    assert (after.waiting, after.under_way, after.oldest_queued_at) == (1, 0, NOON)
     assert (await queue.claim(NOON + HOUR)).attempt == 2
 
 
@@ -176,3 +180,13 @@ async def test_a_service_elsewhere_that_is_silent_is_gone(database):
 
     assert await is_served(database, NOON + LEASE)
     assert not await is_served(database, NOON + LEASE + MOMENT)
+
+
+async def test_a_rule_is_in_step_since_its_last_run_that_left_nothing_undone(database, runs):
+    await Rules(database).put(a_rule())
+    await Rules(database).put(a_rule("new"))
+    for state in (RunState.SUCCEEDED, RunState.PARTIAL):
+        run = await runs.start(a_rule(), "person", NOON if state == "succeeded" else NOON + HOUR)
+        await runs.finish(run.id, state, Totals(), NOON + HOUR)
+
+    assert (await standing(database)).in_step_at == {"base-images": NOON, "new": None}
