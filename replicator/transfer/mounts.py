@@ -27,15 +27,14 @@ class Mounts:
         )
 
     def candidate(self, destination: RepositoryName, holders: Collection[str]) -> str | None:
-        """Choose a repository of the same registry to mount from."""
+        """Choose one of *holders*, other repositories of the same registry, to mount from."""
         if destination.is_layout:
             return None
         return min(
             (
                 path
                 for path in holders
-                if path != destination.path
-                and self._refused_between[destination, path] < _ENOUGH_REFUSALS
+                if self._refused_between[destination, path] < _ENOUGH_REFUSALS
             ),
             default=None,
         )

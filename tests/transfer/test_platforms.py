@@ -142,6 +142,7 @@ async def test_the_copy_has_the_selection_under_the_tag(world):
     result = await world.copy(platforms=(Platform("linux", "arm64"),))
 
     assert result.source_digest == index.digest
+    assert str(result.digest) not in world.source_registry.called("list_referrers")
     assert result.digest == world.destination.tags["v1"] != index.digest
     copied = world.destination.manifests[result.digest]
     assert [child.digest for child in copied.manifests] == [arm64.digest]

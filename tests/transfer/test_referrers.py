@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from replicator.errors import MediaTypeRejected, NotFound, ReferrerFailed
+from replicator.errors import Denied, MediaTypeRejected, NotFound, ReferrerFailed
 from replicator.oci.platform import Platform
 from replicator.oci.reference import Tag
 from tests.transfer.fakes import Call, Faults
@@ -176,6 +176,18 @@ async def test_a_referrer_that_cannot_be_read_keeps_the_tag_from_being_written(w
     assert isinstance(result.error.__cause__, NotFound)
     assert result.side == "source"
     assert world.destination.tags == {}
+
+
+async def test_what_cannot_be_read_is_asked_for_once_for_all_destinations(world):
+    add_image(world.source, "v1")
+    faults = Faults()
+    faults.fail("list_referrers", error=Denied("no", status=403), times=9)
+    world.source_registry.hook = faults
+
+    results = await world.transfer.copy(world.order(to=(world.destination, world.other)))
+
+    assert all(isinstance(result.error, ReferrerFailed) for result in results)
+    assert len(world.source_registry.called("list_referrers")) == 1
 
 
 async def test_a_blob_of_a_signature_that_is_gone_is_the_source_s_failure(world):

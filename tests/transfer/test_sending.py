@@ -12,7 +12,7 @@ from replicator.errors import Denied, NotFound, RateLimited, RegistryUnavailable
 from replicator.events import BlobProgressed, BlobStarted
 from replicator.oci.descriptor import Descriptor
 from tests.transfer.conftest import World
-from tests.transfer.fakes import PIECE, Faults
+from tests.transfer.fakes import PIECE, FakeUpload, Faults
 from tests.transfer.images import add_image, add_layer
 from tests.transfer.virtual_time import VirtualTimeLoop
 
@@ -109,6 +109,20 @@ async def test_a_close_that_failed_is_repeated_without_the_bytes(world, faults):
 
     assert sends_of(world, layer) == [0, SIZE]
     assert len([c for c in world.registry.calls if c.action == "send_piece"]) < SIZE // PIECE + 10
+
+
+async def test_a_session_that_claims_more_than_it_was_given_is_left(world, faults, monkeypatch):
+    layer = large_image(world)
+    faults.fail("send_piece", str(layer.digest), offset=MIB)
+
+    async def claim_it_all(upload) -> int:
+        return SIZE
+
+    monkeypatch.setattr(FakeUpload, "received", claim_it_all)
+    result = await world.copy()
+
+    assert sends_of(world, layer) == [0, 0]
+    assert world.destination.reachable(result.digest)
 
 
 @pytest.mark.parametrize(
