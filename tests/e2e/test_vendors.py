@@ -11,6 +11,8 @@ from replicator.embedded.memory import MemoryStorage
 from replicator.embedded.server import EmbeddedRegistry
 from tests.fakes.dockerhub import FakeHub
 from tests.fakes.google import FakeGoogle
+from tests.fakes.harbor import FakeHarbor
+from tests.fakes.quay import FakeQuay
 from tests.support.embedded import Layer, store_image, store_image_of, store_layer
 
 TAGS = 1000
@@ -182,3 +184,96 @@ class TestDockerHub:
         code, report = await stage.run()
 
         assert (code, report["state"], report["counts"]["deferred"]) == (3, "partial", 1)
+
+
+class TestQuay:
+    @pytest.fixture
+    async def quay(self, stage):
+        quay = FakeQuay()
+        await stage.start(quay.registry)
+        return quay
+
+    async def test_a_thousand_unchanged_tags_cost_twelve_requests(self, stage, quay):
+        store_many(quay.storage, "org/app")
+        destination = await stage.start(EmbeddedRegistry(quay.storage))
+        host = quay.registry.host
+        stage.write_rule(
+            f"{host}/org/app",
+            f"{destination.host}/{{repository}}",
+            registries=entry(host, kind="quay"),
+        )
+
+        requests = await stage.requests_for_nothing_new()
+
+        assert asked(requests, host) <= 12
+        assert asked(requests, destination.host) == 0
+
+    async def test_a_tag_that_moves_and_takes_its_old_digest_away_is_copied_as_it_is_now(
+        self, stage, quay
+    ):
+        store_image(quay.storage, "org/app", "v1", seed="old")
+        destination = await stage.start()
+        host = quay.registry.host
+        stage.write_rule(
+            f"{host}/org/app",
+            f"{destination.host}/{{repository}}",
+            registries=entry(host, kind="quay"),
+        )
+
+        def move():
+            old = quay.storage.resolve("org/app", "v1")
+            store_image(quay.storage, "org/app", "v1", seed="new")
+            quay.storage.delete_manifest("org/app", old)
+
+        quay.after_page = move
+        code, report = await stage.run()
+
+        assert (code, report["counts"]["copied"]) == (0, 1)
+        new = quay.storage.resolve("org/app", "v1")
+        assert destination.storage.resolve("org/app", "v1") == new
+
+
+class TestHarbor:
+    @pytest.fixture
+    async def harbor(self, stage):
+        harbor = FakeHarbor({"admin": "Harbor12345"})
+        await stage.start(harbor.registry)
+        return harbor
+
+    async def test_a_thousand_unchanged_tags_cost_twelve_requests(self, stage, harbor):
+        store_many(harbor.storage, "project/app")
+        destination = await stage.start(EmbeddedRegistry(harbor.storage))
+        host = harbor.registry.host
+        stage.write_rule(
+            f"{host}/project/app",
+            f"{destination.host}/{{repository}}",
+            registries=entry(host, kind="harbor"),
+        )
+
+        requests = await stage.requests_for_nothing_new()
+
+        assert asked(requests, host) <= 12
+        assert asked(requests, destination.host) == 0
+
+    @pytest.mark.parametrize(("create", "expected"), [("if-missing", 0), ("on-push", 1)])
+    async def test_a_project_is_made_at_the_destination_if_that_is_wanted(
+        self, stage, harbor, create, expected
+    ):
+        source = await stage.start()
+        for number in range(3):
+            store_image(source.storage, f"team/app{number}", "v1", seed=f"{number}")
+        host = harbor.registry.host
+        login = 'credential = { username = "admin", password = "Harbor12345" }'
+        stage.write_rule(
+            f"{source.host}/team/*",
+            f"{host}/{{repository}}",
+            registries="\n".join([entry(host, kind="harbor", create=create), login]),
+        )
+
+        code, report = await stage.run()
+
+        assert code == expected
+        assert ("team" in harbor.projects) == (expected == 0)
+        if expected:
+            assert {tag["class"] for tag in report["tags"]} == {"not_found"}
+            assert all('create = "if-missing"' in tag["message"] for tag in report["tags"])
