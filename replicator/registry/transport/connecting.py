@@ -24,8 +24,8 @@ _HEAD_START: Final = 0.25
 _HANDSHAKE_PART: Final = 16 * 1024
 
 
-class Tls(NamedTuple):
-    """What connections need to speak TLS; *cipher_text* is as for TlsSocket."""
+class SharedTls(NamedTuple):
+    """What all connections with TLS share; *cipher_text* is as for TlsSocket."""
 
     context: ssl.SSLContext
     cipher_text: memoryview
@@ -35,7 +35,7 @@ async def connect(
     host: str,
     port: int,
     *,
-    tls: Tls | None,
+    tls: SharedTls | None,
     timeout: float | None,
     allow_address: Callable[[str], None],
 ) -> tuple[Socket, str]:
@@ -126,7 +126,7 @@ async def _connect_to(address: _Address) -> socket.socket:
     return tcp
 
 
-async def _shake_hands(tcp: socket.socket, tls: Tls, host: str) -> TlsSocket:
+async def _shake_hands(tcp: socket.socket, tls: SharedTls, host: str) -> TlsSocket:
     loop = asyncio.get_running_loop()
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     session = tls.context.wrap_bio(incoming, outgoing, server_hostname=host)

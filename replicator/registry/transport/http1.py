@@ -58,7 +58,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
         self._limits = Limits(timeouts.connect, timeouts.idle, timeouts.idle, None)
         self._pool = Pool(limit=max_connections, expiry=keepalive_expiry)
         self._scratch = memoryview(bytearray(_SCRATCH_SIZE))
-        self._tls: connecting.Tls | None = None
+        self._tls: connecting.SharedTls | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request* and return the answer as soon as its head is here."""
@@ -108,11 +108,11 @@ class Http1Transport(httpx.AsyncBaseTransport):
         self._pool.add(origin, connection)
         return connection
 
-    def _tls_of_all(self) -> connecting.Tls:
+    def _tls_of_all(self) -> connecting.SharedTls:
         """Return what all connections with TLS share; only they have it made."""
         if self._tls is None:
             context = self._ssl_context or make_ssl_context(Tls())
-            self._tls = connecting.Tls(context, memoryview(bytearray(_CIPHER_TEXT_SIZE)))
+            self._tls = connecting.SharedTls(context, memoryview(bytearray(_CIPHER_TEXT_SIZE)))
         return self._tls
 
     def _limits_of(self, request: httpx.Request) -> Limits:

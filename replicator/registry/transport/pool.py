@@ -46,7 +46,8 @@ class Pool:
 
         The place is to be given back, whatever happens. Raises PoolTimeout.
         """
-        places = self._origins.setdefault(origin, _Places())
+        if (places := self._origins.get(origin)) is None:
+            places = self._origins[origin] = _Places()
         if places.used < self._limit:
             places.used += 1
         else:

@@ -81,10 +81,18 @@ class TlsSocket:
 
     def _receive(self, into: memoryview) -> int:
         """Fill *into* as far as possible. An error waits for the next call if there are bytes."""
-        size = 0
+        size, wanted, read = 0, len(into), self._tls.read
         try:
-            while size < len(into) and (read := self._read(into[size:])):
-                size += read
+            while size < wanted:
+                try:
+                    # A record at a time. With a buffer it returns a size, unlike typeshed says.
+                    received = cast(int, read(wanted - size, into[size:]))
+                except ssl.SSLWantReadError:
+                    self._feed()
+                    continue
+                if not received:
+                    break
+                size += received
         except OSError:  # BlockingIOError and ssl.SSLError among them
             if not size:
                 raise
@@ -94,15 +102,6 @@ class TlsSocket:
                 with suppress(OSError):
                     self._push()
         return size
-
-    def _read(self, into: memoryview) -> int:
-        """Decrypt one record, 0 at the announced end."""
-        while True:
-            try:
-                # With a buffer it returns a size, whatever typeshed says.
-                return cast(int, self._tls.read(len(into), into))
-            except ssl.SSLWantReadError:
-                self._feed()
 
     def _feed(self) -> None:
         """Take cipher text from the kernel."""
@@ -115,9 +114,9 @@ class TlsSocket:
 
     def _send(self, data: memoryview) -> int:
         self.flush()
-        taken, wanted = 0, min(len(data), _ENCRYPTED_AT_ONCE)
+        taken, wanted, write = 0, min(len(data), _ENCRYPTED_AT_ONCE), self._tls.write
         while taken < wanted:
-            taken += self._tls.write(data[taken:wanted])
+            taken += write(data[taken:wanted])
         with suppress(BlockingIOError):
             self._push()
         return taken
