@@ -211,6 +211,8 @@ def test_in_a_pipe_there_is_a_line_for_each_tag_that_was_written_or_failed(clock
 
     hear(
         lines,
+        started("1"),
+        started("2"),
         events.ManifestWritten(HERE, ONE, Tag("1")),
         finished("1"),
         finished("2"),

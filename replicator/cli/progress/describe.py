@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from replicator import events
-from replicator.cli.text import plural, size_text
-from replicator.events import Event, ManifestWritten
+from replicator.cli.text import size_text
+from replicator.events import Event
+from replicator.oci.reference import RepositoryName, Tag
 
 
 class Describer:
@@ -13,14 +14,18 @@ class Describer:
     def __init__(self, *, verbosity: int, tags: bool) -> None:
         self._verbosity = verbosity
         self._tags = tags
-        self._written: set[tuple[str, str]] = set()
+        # Tags under way, and whether they have been written.
+        self._written: dict[tuple[RepositoryName, Tag], bool] = {}
         self._warnings: set[tuple[str, str]] = set()
 
     def describe(self, event: Event) -> str:
         """Return a line about *event*, or nothing when it is not worth one."""
         match event:
-            case ManifestWritten(destination, _, str(tag)):
-                self._written.add((str(destination), tag))
+            case events.TagStarted(_, destination, tag):
+                self._written[destination, tag] = False
+            case events.ManifestWritten(destination, _, Tag() as tag):
+                if (destination, tag) in self._written:
+                    self._written[destination, tag] = True
             case events.TagFinished():
                 return self._finished(event)
             case events.RegistryWarned(registry, text):
@@ -35,8 +40,7 @@ class Describer:
 
     def _finished(self, event: events.TagFinished) -> str:
         name = f"{event.destination}:{event.tag}"
-        written = (str(event.destination), str(event.tag)) in self._written
-        self._written.discard((str(event.destination), str(event.tag)))
+        written = self._written.pop((event.destination, event.tag), False)
         if not self._tags:
             return ""
         if event.error is not None:
@@ -48,8 +52,3 @@ class Describer:
             return ""
         self._warnings.add((registry, text))
         return f"warning from {registry}: {text}"
-
-
-def blobs_text(number: int, size: int, what: str) -> str:
-    """Return ``3 blobs moved, 3.4 MiB``; without the size where there is none."""
-    return f"{plural(number, 'blob')} {what}" + (f", {size_text(size)}" if size else "")
