@@ -13,7 +13,7 @@ from replicator.config.values import Reader
 from replicator.errors import ConfigError, InvalidReference
 from replicator.oci.manifest import LARGEST_MANIFEST_SIZE
 from replicator.oci.reference import RepositoryName, canonical_registry
-from replicator.registry.settings import CredentialSource, RegistrySettings, Timeouts, Tls
+from replicator.registry.settings import Create, CredentialSource, RegistrySettings, Timeouts, Tls
 
 TIMEOUTS: Final[Keys] = {
     "connect": values.seconds,
@@ -63,6 +63,7 @@ def registry_table(folder: Path) -> Table:
             "retries": values.integer(0, 20),
             "longest_wait": values.duration,
             "pull_reserve": values.integer(0),
+            "create": values.one_of(Create),
             "timeouts": Table(TIMEOUTS, example='timeouts = { connect = "15s" }'),
             "max_manifest_size": _manifest_size,
             "token_origins": values.list_of(values.origin),

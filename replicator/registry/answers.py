@@ -78,6 +78,7 @@ _BY_CODE: Final[Mapping[str, type[errors.RegistryError]]] = {
     "DENIED": errors.Denied,
     "UNAVAILABLE": errors.RegistryUnavailable,
 }
+_NO_PROJECT: Final = re.compile(r"project \S+ not found")
 _TOO_MANY: Final = frozenset({"TOOMANYREQUESTS", "TOO_MANY_REQUEST"})
 _HINTS: Final[Mapping[int, str]] = {
     413: "a proxy in front of the registry may limit the size of a body",
@@ -95,7 +96,7 @@ def error_of(
         return errors.RateLimited(
             message, retry_after=retry_after, codes=codes, registry=attempt.registry
         )
-    kind = _kind(answer.status, codes)
+    kind = errors.NotFound if _lacks_project(answer, found) else _kind(answer.status, codes)
     return kind(message, status=answer.status, codes=codes, registry=attempt.registry)
 
 
@@ -144,6 +145,11 @@ def shown(text: str) -> str:
     line = "".join(character if character.isprintable() else " " for character in text[:4096])
     line = " ".join(line.split())
     return line if len(line) <= MAX_WORDS else f"{line[: MAX_WORDS - 1]}…"
+
+
+def _lacks_project(answer: Answer, found: tuple[Problem, ...]) -> bool:
+    """Say whether a 401 of Harbor's means that there is no such project, whoever asks."""
+    return answer.status == 401 and any(_NO_PROJECT.match(each.message) for each in found)
 
 
 def _kind(status: int, codes: tuple[str, ...]) -> type[errors.RegistryError]:

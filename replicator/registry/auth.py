@@ -88,6 +88,18 @@ class Authenticator:
             return False
         return await self._bearer.renew_old(scopes, used)
 
+    async def introduce(self) -> None:
+        """Learn from a ping how to log in, for what is answered to everybody, but not alike."""
+        if self._bearer is None and not self._basic and await self._login.credentials():
+            answer = await self._ping(None)
+            if answer.status == 401:
+                await self.challenged(answer.url, httpx.Headers(answer.headers), (), None)
+
+    def forget_tokens(self) -> None:
+        """Get new tokens from now on, as what the old ones were asked for has changed."""
+        if self._bearer is not None:
+            self._bearer.forget()
+
     async def check_login(self) -> None:
         """Make sure that the registry takes the credentials, or takes somebody without any.
 

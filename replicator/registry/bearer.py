@@ -81,6 +81,10 @@ class Bearer:
         await self._fetch(token.service, scopes, token.scopes)
         return True
 
+    def forget(self) -> None:
+        """Forget all tokens."""
+        self._tokens.clear()
+
     async def _fetch(
         self, service: TokenService, scopes: tuple[Scope, ...], wanted: tuple[Scope, ...]
     ) -> Token:

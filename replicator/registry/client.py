@@ -20,6 +20,7 @@ from replicator.registry.auth import Authenticator
 from replicator.registry.calls import Call
 from replicator.registry.courier import USER_AGENT, Courier
 from replicator.registry.gate import Gate, Origin
+from replicator.registry.groundwork import Groundwork
 from replicator.registry.keychain import Keychain
 from replicator.registry.knowledge import Knowledge
 from replicator.registry.overview import Overview
@@ -43,10 +44,11 @@ _CLOCK: Final = Clock()
 class Registry:
     """Speaks to one registry, within its limits; closed when nobody needs it any more."""
 
-    def __init__(self, sender: Sender, authenticator: Authenticator, overview: Overview) -> None:
+    def __init__(self, sender: Sender, authenticator: Authenticator, vendors: Vendors) -> None:
         self._sender = sender
         self._authenticator = authenticator
-        self._overview = overview
+        self._overview = Overview(sender, vendors)
+        self._groundwork = Groundwork(sender, authenticator, vendors)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @property
@@ -68,7 +70,13 @@ class Registry:
         """Open the repository at *path*. Raises InvalidReference."""
         name = RepositoryName(self.name, path)
         lock = self._locks.setdefault(path, asyncio.Lock())
-        return Repository(self._sender, name, overview=self._overview, lock=lock)
+        return Repository(
+            self._sender,
+            name,
+            overview=self._overview,
+            groundwork=self._groundwork,
+            lock=lock,
+        )
 
     async def ping(self) -> None:
         """Make sure that a registry answers, whether or not it lets us in. Raises NotARegistry."""
@@ -101,6 +109,10 @@ class Registry:
 
     async def _catalogue(self) -> AsyncGenerator[tuple[str, ...], None]:
         profile = self.knowledge.profile
+        if not profile.catalogue_scope:
+            # Quay shows an empty catalogue to nobody in particular, without asking for a login.
+            await self._sender.settle_scheme()
+            await self._authenticator.introduce()
         call = Call(
             RequestKind.CATALOG,
             "GET",
@@ -174,7 +186,7 @@ def open_registry(
         clock=clock,
     )
     vendors = Vendors(sender, keychain, send, listener=listener)
-    return Registry(sender, authenticator, Overview(sender, vendors))
+    return Registry(sender, authenticator, vendors)
 
 
 def _make_transport(settings: RegistrySettings, origin: Origin) -> httpx.AsyncBaseTransport:

@@ -13,6 +13,7 @@ from replicator.oci.manifest import Manifest
 from replicator.oci.reference import ManifestRef, RepositoryName, Tag
 from replicator.oci.verify import Verifier
 from replicator.registry.blobs import Blobs
+from replicator.registry.groundwork import Groundwork
 from replicator.registry.manifests import Manifests
 from replicator.registry.overview import Overview
 from replicator.registry.protocols import ListedTag, Piece, Upload
@@ -30,11 +31,18 @@ class Repository:
     """
 
     def __init__(
-        self, sender: Sender, name: RepositoryName, *, overview: Overview, lock: asyncio.Lock
+        self,
+        sender: Sender,
+        name: RepositoryName,
+        *,
+        overview: Overview,
+        groundwork: Groundwork,
+        lock: asyncio.Lock,
     ) -> None:
         self._name = name
         self._sender = sender
         self._overview = overview
+        self._groundwork = groundwork
         self._manifests = Manifests(sender, name)
         self._tags = Tags(sender, name)
         self._blobs = Blobs(sender, name)
@@ -76,7 +84,9 @@ class Repository:
     async def offer_blob(
         self, blob: Descriptor, *, mount_from: str | None = None
     ) -> BlobOutcome | Upload:
-        return await self._uploads.offer(blob, mount_from)
+        return await self._groundwork.write(
+            self._name, lambda: self._uploads.offer(blob, mount_from)
+        )
 
     async def continue_upload(self, blob: Descriptor, location: str) -> Upload:
         """Take up a session that was opened before, perhaps by another process.
@@ -87,7 +97,10 @@ class Repository:
         return self._uploads.session(blob, location)
 
     async def put_manifest(self, manifest: Manifest, tag: Tag | None = None) -> None:
-        self._referrers.note_answer(manifest, await self._manifests.put(manifest, tag))
+        subject = await self._groundwork.write(
+            self._name, lambda: self._manifests.put(manifest, tag)
+        )
+        self._referrers.note_answer(manifest, subject)
         if tag is not None:
             self._tags.note(tag)
 

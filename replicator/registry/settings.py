@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -60,6 +61,18 @@ class Timeouts:
     closing: float = 600.0
 
 
+class Create(enum.StrEnum):
+    """What to do about a repository, or its project, that is missing at a destination.
+
+    NEVER: write only to what is there. IF_MISSING: make it, by the vendor's API. ON_PUSH: leave
+    it to the registry, which may make it when something is pushed.
+    """
+
+    NEVER = "never"
+    IF_MISSING = "if-missing"
+    ON_PUSH = "on-push"
+
+
 @dataclass(frozen=True, slots=True)
 class RegistrySettings:
     """How one registry is reached.
@@ -86,6 +99,7 @@ class RegistrySettings:
     retries: int = 4
     longest_wait: timedelta = timedelta(seconds=60)
     pull_reserve: int = 10
+    create: Create = Create.ON_PUSH
     token_origins: tuple[str, ...] = ()
     allowed_networks: tuple[str, ...] = ()
     upload_origins: tuple[str, ...] = ()

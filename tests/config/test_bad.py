@@ -57,9 +57,10 @@ MISTAKES = [
     (
         f'{REGISTRY}"my key" = 1\n',
         'registries."docker.io"."my key": unknown key; known are kind, endpoint, api_endpoint, '
-        "credential, plain_http, insecure, ca_file, cert_file, key_file, proxy, mirrors, max_concurrency, "
-        "max_blobs, requests_per_second, bandwidth, retries, longest_wait, pull_reserve, timeouts, "
-        "max_manifest_size, token_origins, upload_origins, allowed_networks",
+        "credential, plain_http, insecure, ca_file, cert_file, key_file, proxy, mirrors, "
+        "max_concurrency, max_blobs, requests_per_second, bandwidth, retries, longest_wait, "
+        "pull_reserve, create, timeouts, max_manifest_size, token_origins, upload_origins, "
+        "allowed_networks",
     ),
     # Tables that are written in another way.
     ("service = 1\n", "service: expected a table, got a number; write [service]"),

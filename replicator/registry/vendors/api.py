@@ -19,7 +19,6 @@ from replicator.registry.pagination import MAX_PAGE_SIZE, MAX_PAGES
 from replicator.registry.sending import Sender
 
 _DONE: Final = frozenset({200, 201, 202, 204})
-_JSON: Final = (("Content-Type", "application/json"), ("Accept", "application/json"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +46,14 @@ class Page:
 
 
 class Api:
-    """Asks an API below *root* of the origin that *sender* sends to."""
+    """Asks an API below *root* of the origin that *sender* sends to, with *headers* each time."""
 
-    def __init__(self, sender: Sender, root: str) -> None:
+    def __init__(
+        self, sender: Sender, root: str, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         self._sender = sender
         self._root = root
+        self._headers = headers
 
     async def get(self, path: str, *, on: str) -> Page:
         """Return the answer to a GET. Raises RegistryError, NotARegistry if it is no JSON."""
@@ -70,9 +72,9 @@ class Api:
     async def post(self, path: str, body: Mapping[str, Any], *, on: str) -> Any:
         """Send *body* and return the JSON of the answer, None if it has no body."""
         content = json.dumps(body).encode()
-        call = replace(
-            await self._call("POST", path, on), headers=_JSON, content=content, expected=_DONE
-        )
+        call = await self._call("POST", path, on)
+        headers = (*call.headers, ("Content-Type", "application/json"))
+        call = replace(call, headers=headers, content=content, expected=_DONE)
         answer = await self._sender.send(call)
         return _json(answer, self._sender.attempt(call)) if answer.content else None
 
@@ -99,6 +101,7 @@ class Api:
             httpx.URL(f"{self._sender.gate.origin}/{place}"),
             on,
             f"{method} {place.partition('?')[0]}",
+            headers=(*self._headers, ("Accept", "application/json")),
         )
 
 

@@ -14,8 +14,10 @@ from replicator.registry.login import Login
 from replicator.registry.profile import Profile
 from replicator.registry.sending import Sender
 from replicator.registry.slots import Limits
+from replicator.registry.tokens import basic_header
 from replicator.registry.vendors.api import Api
-from replicator.registry.vendors.vendor import Vendor
+from replicator.registry.vendors.authorizers import FromLogin
+from replicator.registry.vendors.vendor import Creator, Vendor
 
 
 class Vendors:
@@ -52,8 +54,23 @@ class Vendors:
                 gate = self._gate(profile)
                 login = HubLogin(gate, self._login(), self._send, clock=self._sender.clock)
                 return DockerHub(Api(self._elsewhere(gate, login), "v2"))
+            case "quay":
+                from replicator.registry.vendors.quay import Quay, oauth_header
+
+                api = Api(self._here(FromLogin(self._login(), oauth_header)), "api/v1")
+                return Quay(api, self._sender.registry)
+            case "harbor":
+                from replicator.registry.vendors.harbor import HEADERS, Harbor
+
+                sender = self._here(FromLogin(self._login(), basic_header))
+                return Harbor(Api(sender, "api/v2.0", HEADERS), self._sender.registry)
             case _:
                 return None
+
+    def creator(self, profile: Profile) -> Creator | None:
+        """Return what makes repositories for *profile*'s kind, None if there is nothing."""
+        vendor = self.of(profile)
+        return vendor if isinstance(vendor, Creator) else None
 
     def _login(self) -> Login:
         return Login(self._sender.registry, self._keychain, self._sender.clock)
@@ -77,6 +94,10 @@ class Vendors:
             clock=self._sender.clock,
         )
         return self._sending(gate, authorizer, limits)
+
+    def _here(self, authorizer: Authorizer) -> Sender:
+        """Return what sends to the registry's own origin, within its limits."""
+        return self._sending(self._sender.gate, authorizer, self._sender.limits)
 
     def _sending(self, gate: Gate, authorizer: Authorizer, limits: Limits) -> Sender:
         settings, wire = self._sender.settings, self._sender.wire

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from replicator.registry.tags import Tags
 
@@ -50,9 +50,13 @@ class Vendor(Protocol):
         ...
 
 
+@runtime_checkable
 class Creator(Protocol):
     """Makes what has to be there before a repository can be written to."""
 
-    async def create(self, path: str) -> None:
-        """Make what *path* lacks; nothing if it is there. Raises RegistryError."""
+    async def create(self, path: str) -> bool:
+        """Make what *path* lacks, not open to everybody; False if there is nothing to be made.
+
+        Raises RegistryError.
+        """
         ...

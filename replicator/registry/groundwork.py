@@ -1,0 +1,118 @@
+"""Groundwork: what has to be there before a repository can be written to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from replicator import errors
+from replicator.events import RequestKind
+from replicator.oci.reference import RepositoryName
+from replicator.registry.auth import Authenticator
+from replicator.registry.calls import Call, pull
+from replicator.registry.pagination import MAX_PAGE_SIZE
+from replicator.registry.sending import Sender
+from replicator.registry.settings import Create
+from replicator.registry.vendors.choice import Vendors
+
+T = TypeVar("T")
+
+# How registries say that there is no such project or repository: Harbor and ECR 404, Quay by a
+# token for nothing, which is then refused.
+_MAY_BE_MISSING: Final = (errors.NotFound, errors.Unauthorized, errors.Denied)
+
+
+class Groundwork:
+    """Makes what is missing at a registry, as far as its entry wants that.
+
+    It costs nothing where everything is there: only a refused write makes us look.
+    """
+
+    def __init__(self, sender: Sender, authenticator: Authenticator, vendors: Vendors) -> None:
+        self._sender = sender
+        self._authenticator = authenticator
+        self._vendors = vendors
+        self._present: set[str] = set()
+        self._made = 0
+        self._looking = asyncio.Lock()
+
+    async def write(self, name: RepositoryName, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Make an *attempt* to write to a repository, and a second one if something was made.
+
+        Raises NotFound if nothing may be made, Denied if we may not make it.
+        """
+        create = self._sender.settings.create
+        if create is Create.NEVER:
+            await self._require(name)
+        made = self._made
+        try:
+            return await attempt()
+        except _MAY_BE_MISSING as error:
+            if create is not Create.IF_MISSING or not await self._make(name, error, made):
+                raise self._with_hint(error) from None
+        return await attempt()
+
+    async def _require(self, name: RepositoryName) -> None:
+        """Make sure, once, that a repository is there: many registries make it when asked to."""
+        async with self._looking:
+            if name.path in self._present:
+                return
+            call = Call(
+                RequestKind.TAGS,
+                "GET",
+                f"{name.path}/tags/list?n=1",
+                str(name),
+                "GET tags/list",
+                scopes=(pull(name.path),),
+                limit=MAX_PAGE_SIZE,
+            )
+            try:
+                await self._sender.send(call)
+            except errors.NotFound as error:
+                raise errors.NotFound(
+                    f'{error}; it does not exist, and create = "never"',
+                    status=error.status,
+                    codes=error.codes,
+                    registry=name.registry,
+                ) from None
+            except (errors.Unauthorized, errors.Denied):
+                pass  # Who may only push learns it from the push.
+            self._present.add(name.path)
+
+    async def _make(
+        self, name: RepositoryName, refusal: errors.RegistryError, made_before: int
+    ) -> bool:
+        """Make what *name* lacks; say whether writing to it is worth another attempt."""
+        creator = self._vendors.creator(self._sender.knowledge.profile)
+        if creator is None:
+            return False
+        async with self._looking:
+            if self._made > made_before:
+                return True  # somebody else has made something meanwhile, perhaps this
+            try:
+                made = await creator.create(name.path)
+            except errors.RegistryError as error:
+                raise errors.Denied(
+                    f"{refusal}; what is missing could not be made: {error}",
+                    status=error.status,
+                    codes=error.codes,
+                    registry=name.registry,
+                ) from None
+            if made:
+                self._made += 1
+                # The token that we have was given for what did not exist.
+                self._authenticator.forget_tokens()
+            return made
+
+    def _with_hint(self, error: errors.RegistryError) -> errors.RegistryError:
+        creator = self._vendors.creator(self._sender.knowledge.profile)
+        wants_none = self._sender.settings.create is not Create.ON_PUSH
+        if wants_none or creator is None or not isinstance(error, errors.NotFound):
+            return error
+        return errors.NotFound(
+            f'{error}; create = "if-missing" in its entry makes it',
+            status=error.status,
+            codes=error.codes,
+            registry=error.registry,
+        )

@@ -1,0 +1,238 @@
+"""Harbor's API: artifacts with their tags, projects, and what is missing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from replicator.errors import Denied, NotFound
+from replicator.events import RequestKind
+from replicator.registry.settings import Create, Credentials
+from tests.fakes.harbor import FakeHarbor
+from tests.registry.test_repository import send
+from tests.registry.vendor_apis.conftest import observed, paths
+from tests.support import faults as fault
+from tests.support.embedded import (
+    random_bytes,
+    store_cosign_signature,
+    store_image,
+    store_index,
+)
+
+PATH = "project/team/app"
+ADMIN = Credentials("admin", "Harbor12345")
+ROBOT = Credentials("robot$project+sync", "robot-secret")
+PASSWORDS = {"admin": "Harbor12345", "robot$project+sync": "robot-secret"}
+API = "GET", r"/api/v2\.0/"
+
+
+@pytest.fixture
+async def start_harbor(start, open_client):
+    async def start_one(*, login=None, client=(), **options):
+        harbor = FakeHarbor(PASSWORDS, **options)
+        await start(harbor.registry)
+        options = {"kind": "harbor", **dict(client)}
+        return harbor, open_client(harbor.registry.host, login=login, **options)
+
+    return start_one
+
+
+async def test_a_hundred_artifacts_cost_one_request(start_harbor):
+    harbor, client = await start_harbor()
+    images = {
+        f"{n}": store_image(harbor.storage, PATH, f"{n}", seed=f"{n}").digest for n in range(250)
+    }
+
+    assert await observed(client.registry.repository(PATH)) == images
+    assert len(harbor.registry.requests) == harbor.registry.requests.count(*API) == 3
+
+
+async def test_all_tags_of_one_artifact_come_at_once_with_the_digest_of_the_index(start_harbor):
+    harbor, client = await start_harbor()
+    for number in range(120):
+        index = store_index(harbor.storage, PATH, f"v{number}")
+
+    found = await observed(client.registry.repository(PATH))
+
+    assert found == {f"v{number}": index.digest for number in range(120)}
+    assert len(harbor.registry.requests) == 1
+
+
+async def test_the_tags_of_signatures_are_listed_although_the_api_hides_them(start_harbor):
+    harbor, client = await start_harbor()
+    image = store_image(harbor.storage, PATH, "v1")
+    store_cosign_signature(harbor.storage, PATH, image)
+
+    found = await observed(client.registry.repository(PATH))
+
+    assert found == {"v1": image.digest, f"sha256-{image.digest.hex}.sig": None}
+
+
+async def test_a_private_project_is_listed_with_the_login(start_harbor):
+    harbor, client = await start_harbor(login=ROBOT, private=("project",))
+    image = store_image(harbor.storage, PATH, "v1")
+
+    assert await observed(client.registry.repository(PATH)) == {"v1": image.digest}
+    assert len(harbor.registry.requests) == 1
+
+
+async def test_a_robot_that_may_only_pull_lists_at_the_registry_and_that_is_said_once(start_harbor):
+    harbor, client = await start_harbor(login=ROBOT, private=("project",))
+    harbor.pull_only = {ROBOT.username}
+    for name in ("project/one", "project/two"):
+        store_image(harbor.storage, name, "v1")
+
+        assert await observed(client.registry.repository(name)) == {"v1": None}
+
+    assert harbor.registry.requests.count(*API) == 1
+    assert len(client.heard.warnings) == 1
+
+
+async def test_a_repository_that_is_missing_is_not_an_empty_one(start_harbor):
+    harbor, client = await start_harbor(login=ADMIN)
+
+    with pytest.raises(NotFound):
+        await observed(client.registry.repository("project/missing"))
+    assert harbor.registry.requests.count(*API, status=200) == 1
+
+
+async def test_a_project_that_is_missing_is_not_found_although_harbor_says_401(start_harbor):
+    _, client = await start_harbor(login=ADMIN)
+
+    with pytest.raises(NotFound, match="project nope not found"):
+        await observed(client.registry.repository("nope/app"))
+    with pytest.raises(NotFound, match="there is no project nope"):
+        await paths(client.registry, "nope/")
+
+
+async def test_an_emptied_repository_has_no_tags(start_harbor):
+    harbor, client = await start_harbor(login=ADMIN)
+    store_image(harbor.storage, PATH, "v1")
+    harbor.storage.delete_tag(PATH, "v1")
+
+    assert await observed(client.registry.repository(PATH)) == {}
+
+
+async def test_a_project_is_listed_page_by_page_and_others_are_not(start_harbor):
+    harbor, client = await start_harbor(projects=("project", "other"))
+    names = [f"project/app{number:03}" for number in range(250)]
+    for name in (*names, "other/app"):
+        store_image(harbor.storage, name, "v1", seed="one")
+
+    assert sorted(await paths(client.registry, "project/")) == names
+    assert len(harbor.registry.requests) == 3
+
+
+async def test_without_a_project_all_of_them_are_listed(start_harbor):
+    harbor, client = await start_harbor(login=ADMIN, projects=("one", "two", "empty"))
+    for name in ("one/a", "two/b/c"):
+        store_image(harbor.storage, name, "v1", seed="one")
+
+    assert sorted(await paths(client.registry)) == ["one/a", "two/b/c"]
+
+
+async def test_an_empty_project_is_empty(start_harbor):
+    _, client = await start_harbor(login=ADMIN)
+
+    assert await paths(client.registry, "project/") == []
+
+
+async def test_a_project_whose_name_is_a_number_is_taken_by_its_name(start_harbor):
+    harbor, client = await start_harbor(projects=("12345",))
+    image = store_image(harbor.storage, "12345/app", "v1")
+
+    assert await observed(client.registry.repository("12345/app")) == {"v1": image.digest}
+
+
+async def test_a_harbor_that_nobody_named_is_recognised_by_its_challenge(start_harbor):
+    harbor, client = await start_harbor(client={"kind": ""})
+    image = store_image(harbor.storage, PATH, "v1")
+
+    assert await observed(client.registry.repository(PATH)) == {"v1": image.digest}
+    assert client.registry.knowledge.profile.kind == "harbor"
+
+
+async def test_a_listing_that_breaks_off_is_an_error(start_harbor):
+    harbor, client = await start_harbor(client={"retries": 0})
+    for number in range(150):
+        store_image(harbor.storage, PATH, f"{number}", seed=f"{number}")
+    harbor.faults.add(fault.answer(500), "GET", r"\?page=2")
+    pages = client.registry.repository(PATH).observe_tags()
+
+    assert len(await anext(pages)) == 100
+    with pytest.raises(Exception, match="500"):
+        await anext(pages)
+
+
+class TestCreating:
+    """Projects that are missing at the destination."""
+
+    BLOB = random_bytes("blob", 100)
+
+    async def test_a_missing_project_is_named_and_so_is_the_way_out(self, start_harbor):
+        _, client = await start_harbor(login=ADMIN)
+
+        with pytest.raises(NotFound, match=r'project new not found.*create = "if-missing"'):
+            await send(client.registry.repository("new/app"), self.BLOB)
+
+    async def test_if_missing_makes_the_project_once_for_all_who_wait_for_it(self, start_harbor):
+        harbor, client = await start_harbor(login=ADMIN, client={"create": Create.IF_MISSING})
+
+        await asyncio.gather(
+            *(send(client.registry.repository(f"new/app{n}"), self.BLOB) for n in range(8))
+        )
+
+        assert "new" in harbor.projects
+        assert harbor.registry.requests.count("POST", r"/api/v2\.0/projects") == 1
+
+    async def test_a_project_that_is_there_costs_nothing(self, start_harbor):
+        _, client = await start_harbor(login=ADMIN, client={"create": Create.IF_MISSING})
+
+        await send(client.registry.repository(PATH), self.BLOB)
+
+        assert client.heard.requests[RequestKind.API] == 0
+
+    async def test_a_project_that_somebody_else_has_made_meanwhile_is_there(self, start_harbor):
+        harbor, client = await start_harbor(login=ADMIN, client={"create": Create.IF_MISSING})
+        harbor.faults.add(fault.answer(404), "HEAD", "projects", times=1)
+        harbor.faults.add(_make_project(harbor, "new"), "POST", r"/api/v2\.0/projects")
+
+        await send(client.registry.repository("new/app"), self.BLOB)
+
+    async def test_that_the_project_may_not_be_made_is_said(self, start_harbor):
+        harbor, client = await start_harbor(login=ROBOT, client={"create": Create.IF_MISSING})
+        harbor.cannot_create = {ROBOT.username}
+
+        with pytest.raises(Denied, match=r"could not be made.*Only system level robot"):
+            await send(client.registry.repository("new/app"), self.BLOB)
+
+    async def test_never_says_that_it_does_not_exist(self, start_harbor):
+        harbor, client = await start_harbor(login=ADMIN, client={"create": Create.NEVER})
+
+        with pytest.raises(NotFound, match='create = "never"'):
+            await send(client.registry.repository("project/new"), self.BLOB)
+
+        assert harbor.registry.requests.count("POST") == 0
+
+    async def test_the_sessions_that_harbor_gives_out_are_not_kept(self, start_harbor):
+        harbor, client = await start_harbor(login=ADMIN, client={"create": Create.IF_MISSING})
+
+        # With a cookie the POST that makes the project would be refused for its missing token.
+        await observed_or_nothing(client.registry.repository("project/app"))
+        await send(client.registry.repository("new/app"), self.BLOB)
+
+        assert "new" in harbor.projects
+
+
+async def observed_or_nothing(repository):
+    with pytest.raises(NotFound):
+        await observed(repository)
+
+
+def _make_project(harbor, name):
+    async def act(app, scope, receive, send):
+        harbor.projects.add(name)
+        await app(scope, receive, send)
+
+    return act
