@@ -43,3 +43,8 @@ def printable(text: str) -> str:
     return "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
     )
+
+
+def shortened(text: str, width: int) -> str:
+    """Return the end of *text*, which tells names apart, in at most *width* characters."""
+    return text if len(text) <= width else f"…{text[len(text) - max(width, 1) + 1 :]}"

@@ -196,6 +196,22 @@ def test_images_and_the_total_are_shown_with_bytes_rate_and_time_left(meter, clo
     assert ways.startswith("moved 0 blobs, 5.0 MiB · mounted 1, 2.0 MiB · skipped 0, 0 B")
 
 
+def test_a_narrow_terminal_shows_the_end_of_a_long_name_and_all_numbers(meter, clock):
+    tag = "1.2.3-" + "long" * 20 + "-arm64"
+    hear(meter, started(tag, one=1000 * MIB))
+    clock.now += 1
+    hear(meter, events.BlobProgressed(HERE, ONE, 123 * MIB))
+
+    image, *_ = drawn(meter, width=80).splitlines()
+
+    assert len(image) <= 80
+    assert image.startswith("…")
+    assert "-arm64  " in image
+    assert "123.0 MiB / 1000.0 MiB" in image
+    assert "123.0 MiB/s" in image
+    assert image.rstrip().endswith(" s")
+
+
 def test_of_many_images_a_terminal_shows_some_and_how_many_more(meter):
     hear(meter, *(started(str(number), one=1) for number in range(40)))
 
@@ -261,7 +277,7 @@ def test_whoever_asks_for_more_is_told_more(event, verbosity):
     assert not Describer(verbosity=verbosity - 1, tags=True).describe(event)
 
 
-def drawn(meter):
-    console = Console(file=io.StringIO(), width=110)
-    console.print(picture(meter))
+def drawn(meter, width=120):
+    console = Console(file=io.StringIO(), width=width)
+    console.print(picture(meter, width))
     return console.file.getvalue()

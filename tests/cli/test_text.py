@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replicator.cli.output import table_lines
-from replicator.cli.text import plural, printable, seconds_text, size_text, time_text
+from replicator.cli.text import plural, printable, seconds_text, shortened, size_text, time_text
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,16 @@ def test_the_columns_of_a_table_stand_below_each_other(rows):
 
 def test_a_table_without_rows_is_nothing():
     assert list(table_lines(("ONE",), [])) == []
+
+
+@given(st.text(), st.integers(min_value=1, max_value=50))
+def test_what_is_too_long_is_shortened_to_its_end(text, width):
+    short = shortened(text, width)
+
+    assert len(short) <= width or short == text
+    assert text.endswith(short.removeprefix("…")) or text == short
+    assert (short == text) == (len(text) <= width)
+
+
+def test_a_shortened_name_keeps_its_tag():
+    assert shortened("registry.example.com/team/app:1.2", 12) == "…eam/app:1.2"

@@ -16,13 +16,15 @@ from replicator.cli.messages import say
 from replicator.cli.progress.describe import Describer
 from replicator.cli.progress.lines import Lines
 from replicator.cli.progress.meter import Amount, Meter
-from replicator.cli.text import plural, printable, seconds_text, size_text
+from replicator.cli.text import plural, printable, seconds_text, shortened, size_text
 from replicator.events import Event, Listener
 
 # Images that a terminal shows at once; the total is always there.
 _MOST_IMAGES: Final = 12
-_BAR_WIDTH: Final = 24
 _PER_SECOND: Final = 8
+# In characters: what numbers and gaps need beside name and bar, and below what the bar is short.
+_NUMBERS: Final = 52
+_NARROW: Final = 110
 
 
 @contextmanager
@@ -41,7 +43,7 @@ def shown_bars(*, verbosity: int, tags: bool) -> Iterator[Listener]:
             console.print(printable(text), markup=False, soft_wrap=True)
 
     with Live(
-        get_renderable=lambda: picture(meter),
+        get_renderable=lambda: picture(meter, console.width),
         console=console,
         transient=True,
         refresh_per_second=_PER_SECOND,
@@ -51,31 +53,33 @@ def shown_bars(*, verbosity: int, tags: bool) -> Iterator[Listener]:
         yield listener
 
 
-def picture(meter: Meter) -> RenderableType:
-    """Return what the terminal shows now: nothing before there is something to show."""
+def picture(meter: Meter, width: int) -> RenderableType:
+    """Return what a terminal shows now: nothing before there is something to show."""
     totals = meter.totals
     if not totals.requests and not totals.amount.expected:
         return Text()
     if not totals.amount.expected:
         return Text(f"looking · {plural(totals.requests, 'request')}", style="dim")
     images = tuple(meter.images.values())
+    bar = 12 if width < _NARROW else 24
     table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column(width=_BAR_WIDTH)
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    table.add_column(width=bar)
     for _ in range(3):
         table.add_column(justify="right", no_wrap=True)
     for image in images[:_MOST_IMAGES]:
-        table.add_row(printable(image.name), *_cells(image.amount))
+        name = shortened(printable(image.name), width - bar - _NUMBERS)
+        table.add_row(Text(name), *_cells(image.amount, bar))
     more = len(images) - _MOST_IMAGES
     name = f"total · {plural(totals.images, 'image')} done" + (f", {more} more" if more > 0 else "")
-    table.add_row(Text(name, style="bold"), *_cells(totals.amount))
+    table.add_row(Text(name, style="bold"), *_cells(totals.amount, bar))
     return Group(table, Text(_ways(meter), style="dim", no_wrap=True, overflow="ellipsis"))
 
 
-def _cells(amount: Amount) -> tuple[RenderableType, ...]:
+def _cells(amount: Amount, bar: int) -> tuple[RenderableType, ...]:
     left = amount.seconds_left()
     return (
-        ProgressBar(total=max(amount.expected, 1), completed=amount.done, width=_BAR_WIDTH),
+        ProgressBar(total=max(amount.expected, 1), completed=amount.done, width=bar),
         f"{size_text(amount.done)} / {size_text(amount.expected)}",
         f"{size_text(amount.rate.per_second())}/s",
         seconds_text(left) if left else "",
