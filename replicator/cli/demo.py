@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 EXAMPLES: Final = examples("replicate demo", "replicate demo --dir try")
 _DATABASE: Final = "replicator.db"
 _TRIGGER: Final = "demo"
+# As much of the history as a terminal of usual width has room for.
+_HISTORY: Final = ("RUN", "RULE", "STATE", "TOOK", "COPIED", "IN STEP", "MOVED")
 
 
 def demo(
@@ -156,7 +158,8 @@ async def _show_history(config: Config, tell: Narrator) -> None:
     from replicator.cli.history import RUN_HEADER, run_row
 
     async with bootstrap.open_runs(config) as runs:
-        tell.table(RUN_HEADER, map(run_row, await runs.recent()))
+        rows = [dict(zip(RUN_HEADER, run_row(run), strict=True)) for run in await runs.recent()]
+    tell.table(_HISTORY, [[row[column] for column in _HISTORY] for row in rows])
 
 
 def _advise(tell: Narrator, *, kept: Path | None) -> None:

@@ -13,7 +13,7 @@ from replicator.service.report import RunReport
 from replicator.transfer.order import Tally
 
 REPORT_HEADER: Final = (
-    *("RULE", "STATE", "TAGS COPIED", "IN STEP"),
+    *("RULE", "TAGS COPIED", "IN STEP"),
     *("BLOBS MOVED", "MOUNTED", "SKIPPED", "TOOK"),
 )
 
@@ -37,7 +37,6 @@ def report_row(report: RunReport) -> tuple[object, ...]:
     counts, tally = report.counts, report.tally
     return (
         report.rule,
-        report.state.value,
         counts.get("copied", 0),
         counts.get("skipped", 0),
         f"{tally.blobs_moved}, {size_text(tally.bytes_moved)}",

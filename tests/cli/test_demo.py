@@ -18,7 +18,7 @@ async def test_the_demo_tells_its_story_in_far_less_than_a_minute(replicate):
 async def test_its_second_run_sends_nothing_and_its_third_exactly_the_tag_that_moved(replicate):
     done = await replicate("demo")
 
-    rows = re.findall(r"^ +(shop|charts) +succeeded +(\d+) +(\d+) +(\d+), ", done.out, re.MULTILINE)
+    rows = re.findall(r"^ +(shop|charts) +(\d+) +(\d+) +(\d+), ", done.out, re.MULTILINE)
     copied, in_step, moved = zip(*(map(int, row[1:]) for row in rows), strict=True)
     assert copied == (1, 4, 0, 0, 0, 1)
     assert moved[2:5] == (0, 0, 0)

@@ -13,8 +13,8 @@ from replicator.events import BlobOutcome, Event
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
 
-# In seconds.
-_LONGEST: Final = 24 * 3600.0
+# The share of the bytes that has to have moved for a forecast.
+_ENOUGH: Final = 0.01
 
 _Key: TypeAlias = tuple[RepositoryName, Tag]
 
@@ -36,12 +36,13 @@ class Amount:
     def seconds_left(self) -> float | None:
         """Return how long the rest takes at the rate of late; None while nobody can know.
 
-        What waits for its turn, or for another image to bring its blobs, moves hardly at all:
-        days are no forecast.
+        A forecast needs something to go by: an image whose layers wait for their turn has moved
+        its config and no more.
         """
         per_second = self.rate.per_second()
-        left = (self.expected - self.done) / per_second if per_second else _LONGEST
-        return left if left < _LONGEST else None
+        if not per_second or self.moved < self.expected * _ENOUGH:
+            return None
+        return (self.expected - self.done) / per_second
 
 
 @dataclass(slots=True)
