@@ -19,8 +19,9 @@ from replicator.registry.vendors.vendor import Row, Vendor
 T = TypeVar("T")
 
 # In seconds. A vendor's API that refused us is not asked again for so long: rights and robots
-# change, but not within a run.
+# change, but not within a run. One that is out of order may be well again sooner.
 _REFUSED_FOR: Final = 3600.0
+_DOWN_FOR: Final = 300.0
 # Pages in a row without anything new. Where the newest come first, a page may repeat the one
 # before it, as things are pushed meanwhile.
 _MOST_REPEATED: Final = 3
@@ -105,7 +106,8 @@ class Overview:
 
     def _remember(self, path: str, error: RegistryError) -> None:
         """Do without the vendor's API, and say so once."""
-        self._refused[_namespace(path)] = self._sender.clock.monotonic() + _REFUSED_FOR
+        pause = _DOWN_FOR if error.retryable else _REFUSED_FOR
+        self._refused[_namespace(path)] = self._sender.clock.monotonic() + pause
         self._sender.wire.warn(f"tags of {_namespace(path)}/ are asked for one by one: {error}")
 
     async def _listed(
@@ -120,7 +122,7 @@ class Overview:
                 dropped += len(rows) - len(listed)
                 new = {each.tag: each for each in listed if each.tag not in seen}
                 seen.update(new)
-                repeated = 0 if new else repeated + 1
+                repeated = repeated + 1 if listed and not new else 0
                 if len(seen) > MAX_NAMES or repeated > _MOST_REPEATED:
                     raise RegistryError(
                         f"{plain.name}: a listing without end; it is not complete",

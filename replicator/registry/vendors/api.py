@@ -87,14 +87,11 @@ class Api:
             yield page
             if not goes_on(page):
                 return
-        raise errors.RegistryError(
-            f"{on}: more than {MAX_PAGES} pages; the listing is not complete",
-            registry=self._sender.registry,
-        )
+        raise _endless(self._sender, on)
 
     async def _call(self, method: str, path: str, on: str) -> Call:
         await self._sender.settle_scheme()
-        place = f"{self._root}/{path}"
+        place = f"{self._root}/{path}".lstrip("/")
         return Call(
             RequestKind.API,
             method,
@@ -103,6 +100,25 @@ class Api:
             f"{method} {place.partition('?')[0]}",
             headers=(*self._headers, ("Accept", "application/json")),
         )
+
+
+async def linked_pages(sender: Sender, call: Call) -> AsyncGenerator[Page, None]:
+    """Yield the answer to *call*, and those that ``Link`` leads to from there."""
+    for _ in range(MAX_PAGES):
+        answer = await sender.send(call)
+        yield Page(_json(answer, sender.attempt(call)), answer.headers)
+        link = next_link(answer.headers.get("link", ""))
+        if not link:
+            return
+        call = replace(call, target=sender.gate.next_page(answer.url, link))
+    raise _endless(sender, str(sender.attempt(call)))
+
+
+def _endless(sender: Sender, what: str) -> errors.RegistryError:
+    return errors.RegistryError(
+        f"{what}: more than {MAX_PAGES} pages; the listing is not complete",
+        registry=sender.registry,
+    )
 
 
 def _json(answer: Answer, attempt: Attempt) -> Any:

@@ -52,8 +52,18 @@ class Vendors:
                 from replicator.registry.vendors.dockerhub import DockerHub, HubLogin
 
                 gate = self._gate(profile)
-                login = HubLogin(gate, self._login(), self._send, clock=self._sender.clock)
-                return DockerHub(Api(self._elsewhere(gate, login), "v2"))
+                hub = HubLogin(gate, self._login(), self._send, clock=self._sender.clock)
+                return DockerHub(Api(self._elsewhere(gate, hub), "v2"))
+            case "acr":
+                from replicator.registry.vendors.azure import Azure
+
+                return Azure(self._sender)
+            case "ghcr":
+                from replicator.registry.vendors.github import GitHub, pat_header
+
+                login = self._login()
+                sender = self._elsewhere(self._gate(profile), FromLogin(login, pat_header))
+                return GitHub(Api(sender, ""), login, self._sender.registry)
             case "quay":
                 from replicator.registry.vendors.quay import Quay, oauth_header
 

@@ -47,6 +47,8 @@ class DockerHub:
 
     async def repositories(self, under: str) -> Paths:
         namespace = under.partition("/")[0]
+        if not namespace:
+            return  # There is no list of everything.
         place = f"namespaces/{quote(namespace)}/repositories"
         async for page in self._pages(place, on=f"docker.io/{namespace}"):
             yield [f"{namespace}/{each.get('name')}" for each in page.entries("results")]

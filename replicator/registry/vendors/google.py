@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from replicator import errors
 from replicator.events import RequestKind
-from replicator.registry.answers import json_object
 from replicator.registry.calls import Call, pull
-from replicator.registry.links import next_link
-from replicator.registry.pagination import MAX_PAGE_SIZE, MAX_PAGES
+from replicator.registry.pagination import MAX_PAGE_SIZE
 from replicator.registry.sending import Sender
 from replicator.registry.tags import Tags
+from replicator.registry.vendors.api import Page, linked_pages
 from replicator.registry.vendors.vendor import Paths, Row, Rows
 
 # What Google's own client asks for (go-containerregistry, pkg/v1/google).
@@ -38,8 +35,8 @@ class Google:
 
     async def tags(self, tags: Tags) -> Rows:
         async for page in self._pages(tags.name.path):
-            named = dict(_named(page.get("manifest")))
-            names = page.get("tags")
+            named = dict(_named(page.member("manifest")))
+            names = page.member("tags")
             if isinstance(names, list) and names:
                 yield [
                     named.get(name, Row(name)) if isinstance(name, str) else Row(name)
@@ -72,13 +69,13 @@ class Google:
         """Say whether there are tags at *path*, and what is below it."""
         has_tags, below = False, dict[str, None]()
         async for page in self._pages(path):
-            has_tags = has_tags or bool(page.get("tags"))
-            children = page.get("child")
+            has_tags = has_tags or bool(page.member("tags"))
+            children = page.member("child")
             if isinstance(children, list):
                 below |= {child: None for child in children if isinstance(child, str)}
         return has_tags, list(below)
 
-    async def _pages(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
+    def _pages(self, path: str) -> AsyncGenerator[Page, None]:
         """Yield what ``tags/list`` answers, page by page."""
         call = Call(
             RequestKind.TAGS,
@@ -89,17 +86,7 @@ class Google:
             scopes=(pull(path),),
             limit=MAX_PAGE_SIZE,
         )
-        for _ in range(MAX_PAGES):
-            answer = await self._sender.send(call)
-            yield json_object(answer, self._sender.attempt(call))
-            link = next_link(answer.headers.get("link", ""))
-            if not link:
-                return
-            call = replace(call, target=self._sender.gate.next_page(answer.url, link))
-        raise errors.RegistryError(
-            f"{self._sender.attempt(call)}: more than {MAX_PAGES} pages; it is not complete",
-            registry=self._sender.registry,
-        )
+        return linked_pages(self._sender, call)
 
 
 def _named(manifests: Any) -> Iterator[tuple[str, Row]]:
