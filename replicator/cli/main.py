@@ -14,7 +14,6 @@ from replicator.cli import apply, copy, database, demo, login, registry, rules, 
 from replicator.cli.exit_codes import FAILED, USAGE, code_of
 from replicator.cli.groups import examples, help_unless_called
 from replicator.cli.interruption import Interrupted
-from replicator.cli.logs import set_up_logs
 from replicator.cli.messages import complain, say
 from replicator.cli.session import Session, session_of
 from replicator.errors import ReplicatorError
@@ -93,6 +92,8 @@ def options(
         ),
     ] = False,
 ) -> None:
+    from replicator.cli.logs import set_up_logs
+
     session = session_of(context)
     session.config_file, session.database_url = config, database
     session.verbosity = verbose
