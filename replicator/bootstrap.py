@@ -111,6 +111,7 @@ async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[S
     from replicator.store.database import Database
     from replicator.store.inventory import LedgerInventory
     from replicator.store.ledger import Ledger
+    from replicator.store.notes import TagNotes
     from replicator.store.rules import Rules
     from replicator.transfer.copy import Transfer
 
@@ -125,6 +126,7 @@ async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[S
             copier=Transfer(inventory=inventory, listener=listener),
             ledger=ledger,
             runs=runs,
+            notes=TagNotes(database),
             clock=_now,
             confirm_after=config.service.confirm_after,
             limits=RunLimits(images=config.service.concurrency),

@@ -42,7 +42,12 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done, and write nothing.")
     ] = False,
+    retry: Annotated[
+        bool,
+        typer.Option("--retry", help="Try tags now that wait after a failure; so do named rules."),
+    ] = False,
     report: Report = None,
+    detach: Detach = False,
 ) -> None:
     """Carry out rules now, and wait for the end.
 
@@ -50,8 +55,31 @@ def run(
     made on the spot. Exits with 0 when all is in step, 1 when a rule failed, 3 when some tags
     did, and 4 when a rule selected nothing.
     """
+    if detach:
+        _leave_to_service(session_of(context), rules or (), has_more=dry_run or report is not None)
+        return
+    from replicator.cli.output import check_report
+
+    check_report(report)
+    reports, announced = _carry_out(
+        session_of(context), rules or (), dry_run=dry_run, retry=retry or bool(rules)
+    )
+    raise typer.Exit(show_runs(reports, announced, report, dry_run=dry_run))
+
+
+def show_runs(
+    reports: Sequence[RunReport],
+    announced: Collection[tuple[str, str]],
+    report: str | None,
+    *,
+    dry_run: bool = False,
+) -> int:
+    """Say how runs ended, write a *report* of them if it is wanted, and return the exit code.
+
+    Of failed tags that were *announced* nothing more is said.
+    """
     from replicator.cli.messages import say
-    from replicator.cli.output import STDOUT, check_report, write_report
+    from replicator.cli.output import STDOUT, write_report
     from replicator.cli.reports import complain_of, plan_text, run_text
     from replicator.service.report import exit_code, to_json
 
@@ -86,14 +114,35 @@ def plan(context: typer.Context, rules: _Rules = None, json: Json = False) -> No
     raise typer.Exit(exit_code(reports))
 
 
+def _leave_to_service(session: Session, names: Sequence[str], *, has_more: bool) -> None:
+    """Ask the service for runs, and print their ids."""
+    from replicator.cli.messages import complain
+    from replicator.cli.running import run_async
+
+    if has_more:
+        raise typer.BadParameter("--detach goes with neither --dry-run nor --report")
+    asked, refused = run_async(_ask(session, names))
+    for run in asked:
+        print(f"{run.rule.name}: {run.id}")
+    for reason in refused:
+        complain(reason)
+    if refused:
+        raise typer.Exit(FAILED)
+
+
+async def _ask(session: Session, names: Sequence[str]) -> tuple[Sequence[RunRecord], Sequence[str]]:
+    async with bootstrap.open_desk(session.config()) as desk:
+        return await desk.ask(names, trigger=_TRIGGER)
+
+
 def _carry_out(
-    session: Session, names: Sequence[str], *, dry_run: bool
+    session: Session, names: Sequence[str], *, dry_run: bool, retry: bool = False
 ) -> tuple[Sequence[RunReport], Collection[tuple[str, str]]]:
     """Return the reports, and which failed tags were announced while that went on."""
     from replicator.cli.messages import say
     from replicator.cli.running import run_async
 
-    work = _run(session, names, dry_run=dry_run)
+    work = _run(session, names, dry_run=dry_run, retry=retry)
     reports, failed = run_async(work, loop_factory=bootstrap.new_event_loop)
     if not reports:
         say("no rule is enabled; one that is named is carried out all the same")
@@ -101,7 +150,7 @@ def _carry_out(
 
 
 async def _run(
-    session: Session, names: Sequence[str], *, dry_run: bool
+    session: Session, names: Sequence[str], *, dry_run: bool, retry: bool = False
 ) -> tuple[Sequence[RunReport], Collection[tuple[str, str]]]:
     from replicator.cli.progress import FailedTags, shown_progress
     from replicator.events import to_all
@@ -113,5 +162,7 @@ async def _run(
             if not dry_run:
                 await service.rulebook.bring_in()
             rules = await service.rulebook.named(names)
-            reports = await service.runner.run_all(rules, trigger=_TRIGGER, dry_run=dry_run)
+            reports = await service.runner.run_all(
+                rules, trigger=_TRIGGER, dry_run=dry_run, retry=retry
+            )
             return reports, failed.tags

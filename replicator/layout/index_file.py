@@ -80,8 +80,32 @@ class IndexFile:
                 body["manifests"].append(_entry(manifest, tag))
             else:
                 body["manifests"][place] = _entry(manifest, tag)
-            text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-            self._folder.replace_file(_NAME, text.encode())
+            self._write(body)
+
+    def remove(self, tag: Tag) -> bool:
+        """Take away the entry that has the tag, and say whether there was one.
+
+        Blocks while others write. Raises LayoutError.
+        """
+        with self._folder.locked():
+            body = self._body(self._read())
+            place = next(
+                (
+                    number
+                    for number, each in enumerate(self.entries().manifests)
+                    if each.annotations.get(_REF_NAME) == tag
+                ),
+                None,
+            )
+            if place is None:
+                return False
+            del body["manifests"][place]
+            self._write(body)
+            return True
+
+    def _write(self, body: dict[str, Any]) -> None:
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        self._folder.replace_file(_NAME, text.encode())
 
     def _read(self) -> bytes | None:
         content = self._folder.read_file(_NAME, LARGEST_MANIFEST_SIZE)

@@ -43,6 +43,7 @@ class Layout:
 
     # A layout needs no list of referrers, and takes a referrer before its subject.
     wants_subject_first: Final = False
+    deletes_tags: Final = True
 
     def __init__(self, path: Path) -> None:
         self.name = RepositoryName(LAYOUT, str(path))
@@ -133,6 +134,12 @@ class Layout:
 
     async def announce_referrers(self, subject: Digest, referrers: Sequence[Descriptor]) -> None:
         """Do nothing: the index has them already."""
+
+    async def delete_tag(self, tag: Tag) -> None:
+        """Take *tag* away; what it named stays in the folder. Raises NotFound, LayoutError."""
+        self._folder.require()
+        if not await asyncio.to_thread(self._index.remove, tag):
+            raise NotFound(f"{self.name}: has no tag {tag}", registry=LAYOUT)
 
     async def _pieces(self, file: int, verifier: Verifier) -> AsyncIterator[memoryview]:
         buffer = bytearray(_PIECE)

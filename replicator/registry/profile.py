@@ -63,6 +63,7 @@ class Profile:
     - *resumes_uploads*: a broken session can say how much it holds; *offset_bias* is by how much
       too high it says it.
     - *referrers*: where they are listed; *subject_first*: a referrer needs its subject.
+    - *deletes_tags*: DELETE of a tag takes the tag and nothing else, or is refused.
     - *immutable*: answers to a tag PUT that mean "may not be moved", as ``status`` or
       ``status CODE``.
     """
@@ -86,6 +87,7 @@ class Profile:
     offset_bias: int = 0
     referrers: ReferrersBy = ReferrersBy.ANY
     subject_first: bool = False
+    deletes_tags: bool = False
     immutable: tuple[str, ...] = ("409", "412", "400 TAG_INVALID")
 
 

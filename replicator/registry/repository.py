@@ -111,6 +111,11 @@ class Repository:
     async def announce_referrers(self, subject: Digest, referrers: Sequence[Descriptor]) -> None:
         await self._referrers.announce(subject, referrers)
 
+    @property
+    def deletes_tags(self) -> bool:
+        """Whether a tag can be deleted here without what it names and its other tags."""
+        return self._sender.knowledge.profile.deletes_tags
+
     async def delete_tag(self, tag: Tag) -> None:
         """Delete *tag* and nothing else.
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
 
 from replicator.oci.descriptor import Descriptor
 from replicator.oci.manifest import Manifest
 from replicator.oci.reference import Tag
 from replicator.oci.strict_json import parse_json
 from replicator.registry.protocols import RepositoryReader
-
-# In bytes. A config is text about an image; one beyond this is something else.
-_LARGEST_CONFIG: Final = 8 * 1024 * 1024
+from replicator.service.config_reading import read_config
 
 
 async def read_creation(reader: RepositoryReader, tag: Tag) -> datetime | None:
@@ -27,10 +24,10 @@ async def read_creation(reader: RepositoryReader, tag: Tag) -> datetime | None:
         if image is None:
             return None
         manifest = await reader.get_manifest(image.digest)
-    config = manifest.config
-    if config is None or config.size > _LARGEST_CONFIG:
+    if manifest.config is None:
         return None
-    return _created(await _read(reader, config))
+    config = await read_config(reader, manifest.config)
+    return None if config is None else _created(config)
 
 
 def _first_image(index: Manifest) -> Descriptor | None:
@@ -39,14 +36,6 @@ def _first_image(index: Manifest) -> Descriptor | None:
         if child.platform is None or child.platform.os != "unknown":
             return child
     return None
-
-
-async def _read(reader: RepositoryReader, blob: Descriptor) -> bytes:
-    content = bytearray()
-    async with reader.read_blob(blob) as pieces:
-        async for piece in pieces:
-            content += piece
-    return bytes(content)
 
 
 def _created(config: bytes) -> datetime | None:

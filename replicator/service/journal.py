@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from replicator.errors import ReplicatorError, TagImmutable
+from replicator.planning.backoff import Failing
 from replicator.planning.observation import Published
 from replicator.planning.plan import Action, Decision
 from replicator.planning.rule import Overwrite, Rule
@@ -23,6 +24,7 @@ from replicator.service.report import (
     describe_error,
 )
 from replicator.service.requests import RequestCounts, by_name
+from replicator.service.run_notes import RunNotes
 from replicator.store.records import ActionError, ActionRecord, Outcome, RunRecord, RunState, Totals
 from replicator.transfer.order import Result, Tally
 
@@ -45,6 +47,7 @@ class Journal:
         *,
         ledger: Ledger,
         runs: Runs,
+        notes: RunNotes,
         clock: Callable[[], datetime],
         record: RunRecord | None = None,
     ) -> None:
@@ -58,7 +61,9 @@ class Journal:
         self._rows: list[Published] = []
         self._records: list[ActionRecord] = []
         self._waiting_since: datetime | None = None
-        self._incomplete = False
+        self._held = 0
+        self.notes = notes
+        self.is_incomplete = False
         self.counts: Counter[str] = Counter()
         self.tally = Tally()
         self.failures: list[TagFailure] = []
@@ -87,6 +92,7 @@ class Journal:
     def skip(self, action: Action, row: Published | None = None) -> None:
         """A tag is as it should be; *row* is what the ledger should learn from that, if any."""
         self.counts["skipped"] += 1
+        self.notes.is_well(action.destination, action.tag)
         if row is not None:
             self._keep(row)
 
@@ -99,9 +105,29 @@ class Journal:
         self._fail(_source_of(action), action, error)
         self._keep_record(_record(action, Outcome.UNCHANGED))
 
+    def hold(self, action: Action, failing: Failing) -> None:
+        """A tag that failed is left alone until it is time for another try."""
+        self._held += 1
+        self.counts["blocked"] += 1
+        error = ActionError(failing.kind, action.reason, failing.side)
+        self._fail(failing.source, action, error)
+        self._keep_record(_record(action, Outcome.UNCHANGED))
+
+    def prune(self, action: Action) -> None:
+        """A tag whose source is gone was removed."""
+        self.counts["pruned"] += 1
+        self.notes.has_returned(action.destination, action.tag)
+        self._keep_record(_record(action, Outcome.WRITTEN))
+
+    def leave_out(self, source: str, reason: str) -> None:
+        """A tag is not selected after all; a plan shows why."""
+        if self.is_dry_run:
+            self.left_out.append(LeftOut(source, reason))
+
     def copy(self, action: Action, result: Result, row: Published) -> None:
         """A tag was copied, or turned out to be there already."""
         self.counts["copied" if result.written else "skipped"] += 1
+        self.notes.is_well(action.destination, action.tag)
         self._add(result.tally)
         self._keep(row)
         outcome = Outcome.WRITTEN if result.written else Outcome.UNCHANGED
@@ -118,6 +144,8 @@ class Journal:
         """A tag could not be observed or copied."""
         self.counts[count_of(error)] += 1
         described = describe_error(error, side=side)
+        if action.decision is not Decision.PRUNE:
+            self.notes.failed(action, error, side=side, run=self.run)
         attempts = result.attempts if result else 1
         self._fail(_source_of(action), action, described, attempts)
         if result is not None:
@@ -126,7 +154,7 @@ class Journal:
 
     def miss(self, what: str, error: ReplicatorError, *, side: str) -> None:
         """Something could not be listed, so tags may be missing that nobody knows of."""
-        self._incomplete = True
+        self.is_incomplete = True
         self.counts[count_of(error)] += 1
         self.failures.append(TagFailure(what, "", "", describe_error(error, side=side)))
 
@@ -140,8 +168,8 @@ class Journal:
             troubles += counts["conflict"]
         if troubles:
             planned = any(action.decision is Decision.COPY for action in self.actions)
-            # What is only deferred did not fail, even if that is all there was.
-            only_later = troubles == counts["deferred"]
+            # What is only put off did not fail, even if that is all there was.
+            only_later = troubles == counts["deferred"] + self._held
             some = planned or counts["copied"] or counts["skipped"] or only_later
             return RunState.PARTIAL if some else RunState.FAILED
         if counts["selected"] < self._rule.tags.min_tags:
@@ -154,7 +182,7 @@ class Journal:
     def complaint(self) -> str:
         """What is wrong with the run as a whole, if anything."""
         wanted, selected = self._rule.tags.min_tags, self.counts["selected"]
-        if selected < wanted and not self._incomplete:
+        if selected < wanted and not self.is_incomplete:
             return f"{selected} tags are selected, fewer than min_tags = {wanted}"
         return ""
 
@@ -178,6 +206,9 @@ class Journal:
                     rows = []
                 if records:
                     await self._runs.save(self.run, records)
+                    records = []
+                if not self.is_dry_run:
+                    await self.notes.flush()
             except BaseException:
                 self._rows = rows + self._rows
                 self._records = records + self._records
@@ -249,7 +280,7 @@ class Journal:
 
 
 def _source_of(action: Action) -> str:
-    return f"{action.source}:{action.source_tag}"
+    return "" if action.source is None else f"{action.source}:{action.source_tag}"
 
 
 def _record(

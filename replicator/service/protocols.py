@@ -13,7 +13,14 @@ from replicator.planning.observation import Published
 from replicator.planning.rule import Rule
 from replicator.registry.protocols import RepositoryReader, RepositoryWriter
 from replicator.registry.settings import RegistrySettings
-from replicator.store.records import ActionRecord, RunRecord, RunState, Totals
+from replicator.store.records import (
+    ActionRecord,
+    NoteChanges,
+    RuleNotes,
+    RunRecord,
+    RunState,
+    Totals,
+)
 from replicator.transfer.order import Order, Result
 
 
@@ -22,6 +29,15 @@ class Repository(RepositoryReader, RepositoryWriter, Protocol):
 
     @property
     def name(self) -> RepositoryName: ...
+
+    @property
+    def deletes_tags(self) -> bool:
+        """Whether a tag can be deleted here without what it names and its other tags."""
+        ...
+
+    async def delete_tag(self, tag: Tag) -> None:
+        """Delete *tag* and nothing else. Raises NotFound, Rejected."""
+        ...
 
 
 class Registry(Protocol):
@@ -49,6 +65,14 @@ class Ledger(Protocol):
         self, wanted: Mapping[RepositoryName, Collection[Tag]]
     ) -> Mapping[tuple[RepositoryName, Tag], Published]:
         """Return the rows of the *wanted* tags, as far as there are any."""
+        ...
+
+    async def published(self, destination: RepositoryName) -> Mapping[Tag, Published]:
+        """Return all rows of one repository."""
+        ...
+
+    async def remove_published(self, destination: RepositoryName, tags: Collection[Tag]) -> None:
+        """Forget that *tags* were published, as they were removed."""
         ...
 
     async def record(
@@ -82,6 +106,14 @@ class Runs(Protocol):
     async def finish(
         self, run_id: str, state: RunState, totals: Totals, now: datetime, *, error: str = ""
     ) -> None: ...
+
+
+class Notes(Protocol):
+    """Remembers tags that are not simply in step."""
+
+    async def of_rule(self, rule: str) -> RuleNotes: ...
+
+    async def change(self, rule: str, changes: NoteChanges) -> None: ...
 
 
 class Copier(Protocol):

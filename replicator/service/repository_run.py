@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from replicator.errors import InvalidReference, LayoutError, NotFound
-from replicator.oci.reference import RepositoryName
+from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.observation import SourceTag
 from replicator.planning.prepared import Route, Wanted
+from replicator.planning.rule import Prune
 from replicator.planning.selection import Verdict
 from replicator.service.destination_view import DestinationView
 from replicator.service.listing import TagListing
 from replicator.service.observing import Goal, Observer
-from replicator.service.report import LeftOut
 from replicator.service.run_context import Handling, RunContext
 from replicator.service.tag_run import TagRun
 from replicator.transfer.sides import DESTINATION, SOURCE
@@ -66,10 +66,16 @@ class RepositoryRun:
             self._journal.miss(str(self._name), error, side=DESTINATION)
             return
         tags = self._tag_run(self._handling, named=self._listing.is_literal)
+        prunes, listed = self._context.rule.rule.prune is Prune.MIRROR, set[Tag]()
         async with asyncio.TaskGroup() as group:
             async for verdicts in self._listing.batches():
+                if prunes:
+                    listed.update(verdict.tag.tag for verdict in verdicts)
                 await self._start(group, tags, self._goals(verdicts, ways))
         self._note_incomplete()
+        if prunes and self._listing.error is None and not self._listing.is_literal:
+            views = [way.view for way in ways]
+            await self._context.pruning.look(self._source, listed, views)
         await self._carry_out_digest_tags(tags.unchanged, ways)
 
     def _note_incomplete(self) -> None:
@@ -123,9 +129,7 @@ class RepositoryRun:
         return goals
 
     def _leave_out(self, verdict: Verdict) -> None:
-        if self._journal.is_dry_run:
-            left_out = LeftOut(f"{self._name}:{verdict.tag.tag}", verdict.reason)
-            self._journal.left_out.append(left_out)
+        self._journal.leave_out(f"{self._name}:{verdict.tag.tag}", verdict.reason)
 
     async def _start(self, group: asyncio.TaskGroup, tags: TagRun, goals: Sequence[Goal]) -> None:
         """Start a task for each tag that needs one, as many at once as the run may have."""
@@ -135,6 +139,9 @@ class RepositoryRun:
         ):
             each = tuple(its_goals)
             if tags.settle(tag, each):
+                continue
+            each = tags.without_held(each)
+            if not each:
                 continue
             await slots.acquire()
             task = group.create_task(tags.carry_out(tag, each))

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 from replicator.oci.platform import Platform
 from replicator.oci.reference import RepositoryName, Tag
+from replicator.planning.content import ContentFilter
 from replicator.planning.planner import Planner, Policy
 from replicator.planning.prepared import PreparedRule
 from replicator.service.copy_slots import CopySlots
@@ -19,7 +20,8 @@ from replicator.service.freshness import Freshness
 from replicator.service.journal import Journal
 from replicator.service.ledger_reader import LedgerReader
 from replicator.service.only import Only
-from replicator.service.protocols import Copier
+from replicator.service.protocols import Copier, Ledger
+from replicator.service.pruning import Pruning
 from replicator.service.registries import Registries
 from replicator.service.shared_sources import SharedSources
 
@@ -38,15 +40,22 @@ class RunContext:
     sources: SharedSources
     registries: Registries
     copier: Copier
+    ledger: Ledger
     rows: LedgerReader
     freshness: Freshness
     clock: Callable[[], datetime]
     tags: asyncio.Semaphore
     images: CopySlots
     only: Only | None = None
+    pruning: Pruning = field(init=False)
     _views: WeakValueDictionary[RepositoryName, DestinationView] = field(
         init=False, default_factory=WeakValueDictionary
     )
+
+    def __post_init__(self) -> None:
+        self.pruning = Pruning(
+            self.rule.rule, self.journal, self.ledger, clock=self.clock, view=self.view
+        )
 
     def view(self, name: RepositoryName) -> DestinationView:
         """Return the view of a destination, shared by all who hold it: sources may meet there."""
@@ -69,6 +78,7 @@ class Handling:
     foreign_layers: bool = False
     scope: str = ""
     is_immutable: Callable[[Tag], bool] = lambda tag: False
+    content: ContentFilter | None = None
 
     @classmethod
     def of_selected(cls, rule: PreparedRule) -> Self:
@@ -81,6 +91,7 @@ class Handling:
             options.foreign_layers,
             rule.scope,
             rule.is_immutable,
+            rule.selector.content or None,
         )
 
     @classmethod

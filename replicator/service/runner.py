@@ -28,12 +28,13 @@ from replicator.service.freshness import CONFIRM_AFTER, Freshness
 from replicator.service.journal import Journal
 from replicator.service.ledger_reader import LedgerReader
 from replicator.service.only import Only
-from replicator.service.protocols import Copier, Ledger, Runs
+from replicator.service.protocols import Copier, Ledger, Notes, Runs
 from replicator.service.registries import Registries
 from replicator.service.report import RunReport
 from replicator.service.repository_run import RepositoryRun
 from replicator.service.requests import counted_requests
 from replicator.service.run_context import Handling, RunContext
+from replicator.service.run_notes import RunNotes
 from replicator.service.shared_sources import SharedSources
 from replicator.store.records import RunRecord, RunState
 from replicator.transfer.concurrency import first_error, together
@@ -75,6 +76,7 @@ class Runner:
         copier: Copier,
         ledger: Ledger,
         runs: Runs,
+        notes: Notes,
         clock: Callable[[], datetime],
         confirm_after: timedelta = CONFIRM_AFTER,
         limits: RunLimits | None = None,
@@ -86,6 +88,7 @@ class Runner:
         self._ledger = ledger
         self._rows = LedgerReader(ledger)
         self._runs = runs
+        self._notes = notes
         self._clock = clock
         self._limits = limits or RunLimits()
         self._freshness = Freshness(confirm_after, random=random or Random())  # noqa: S311
@@ -94,9 +97,11 @@ class Runner:
         self._under_way: dict[str, asyncio.Task[object]] = {}
         self._cancelled: set[str] = set()
 
-    async def run(self, rule: Rule, *, trigger: str, dry_run: bool = False) -> RunReport:
+    async def run(
+        self, rule: Rule, *, trigger: str, dry_run: bool = False, retry: bool = False
+    ) -> RunReport:
         """Carry out one rule; see run_all."""
-        return (await self.run_all([rule], trigger=trigger, dry_run=dry_run))[0]
+        return (await self.run_all([rule], trigger=trigger, dry_run=dry_run, retry=retry))[0]
 
     async def run_all(
         self,
@@ -105,13 +110,14 @@ class Runner:
         trigger: str,
         dry_run: bool = False,
         only: Only | None = None,
+        retry: bool = False,
     ) -> tuple[RunReport, ...]:
         """Carry out *rules*, several at once, and return a report of each, in their order.
 
         *trigger* says why, for the history. A dry run only observes and plans; it writes neither
-        to a registry nor to the database. *only* limits all of them to some tags. Raises
-        ConfigError if a rule cannot be used, StoreError if the database cannot. When cancelled,
-        what was done is written down first.
+        to a registry nor to the database. *only* limits all of them to some tags; with *retry* no
+        tag waits because it failed before. Raises ConfigError if a rule cannot be used,
+        StoreError if the database cannot. When cancelled, what was done is written down first.
         """
         rules = rules if only is None else tuple(map(only.limit, rules))
         prepared = [prepare(rule, where=f'rule "{rule.name}": ') for rule in rules]
@@ -120,7 +126,8 @@ class Runner:
 
         async def one(rule: PreparedRule) -> RunReport:
             async with slots:
-                return await self._run(rule, sources, trigger, dry_run=dry_run, only=only)
+                journal = self._journal(rule.rule, retry=retry or only is not None)
+                return await self._run(rule, sources, journal, trigger, dry_run=dry_run, only=only)
 
         with _single_error():
             async with asyncio.TaskGroup() as group:
@@ -138,9 +145,7 @@ class Runner:
         """
         only = None if record.only is None else Only.of(record.only)
         rule = record.rule if only is None else only.limit(record.rule)
-        journal = Journal(
-            rule, ledger=self._ledger, runs=self._runs, clock=self._clock, record=record
-        )
+        journal = self._journal(rule, retry=only is not None, record=record)
         try:
             prepared = prepare(rule, where=f'rule "{rule.name}": ')
         except ReplicatorError as error:
@@ -186,13 +191,13 @@ class Runner:
         self,
         rule: PreparedRule,
         sources: SharedSources,
+        journal: Journal,
         trigger: str,
         *,
         dry_run: bool,
         only: Only | None,
     ) -> RunReport:
         """Carry out one rule, between its start and its end in the history."""
-        journal = Journal(rule.rule, ledger=self._ledger, runs=self._runs, clock=self._clock)
         if not dry_run:
             try:
                 await journal.start(trigger)
@@ -207,6 +212,7 @@ class Runner:
         with counted_requests() as requests, self._cancellable(journal.run):
             try:
                 with _single_error():
+                    await journal.notes.load()
                     await self._carry_out(self._context(rule, sources, journal, only))
                 return await journal.finish(journal.state, requests, error=journal.complaint)
             except asyncio.CancelledError:
@@ -249,6 +255,7 @@ class Runner:
                     task.add_done_callback(lambda _: slots.release())
             except (RegistryError, LayoutError) as error:
                 context.journal.miss(rule.rule.source, error, side=SOURCE)
+        await context.pruning.finish()
 
     async def _repositories(self, context: RunContext) -> AsyncIterator[RepositoryName]:
         """Discover the rule's repositories, of which some may be all that the run is about."""
@@ -260,6 +267,16 @@ class Runner:
             if context.rule.source.match(name) is not None:
                 yield name
 
+    def _journal(self, rule: Rule, *, retry: bool, record: RunRecord | None = None) -> Journal:
+        return Journal(
+            rule,
+            ledger=self._ledger,
+            runs=self._runs,
+            notes=RunNotes(rule.name, self._notes, clock=self._clock, retry=retry),
+            clock=self._clock,
+            record=record,
+        )
+
     def _context(
         self, rule: PreparedRule, sources: SharedSources, journal: Journal, only: Only | None
     ) -> RunContext:
@@ -269,6 +286,7 @@ class Runner:
             sources,
             self._registries,
             self._copier,
+            self._ledger,
             self._rows,
             self._freshness,
             self._clock,

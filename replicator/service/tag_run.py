@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from replicator.errors import NotFound, ReplicatorError
 from replicator.oci.digest import Digest
 from replicator.oci.reference import Tag
+from replicator.planning.content import ContentFilter
 from replicator.planning.observation import DestinationTag, Presence, Published, SourceTag
 from replicator.planning.plan import Action, Decision
 from replicator.registry.protocols import RepositoryReader
+from replicator.service.content_check import ContentCheck
 from replicator.service.observing import Goal, Observer, Sighting
 from replicator.service.run_context import Handling, RunContext
 from replicator.transfer.order import Destination, Order, Result
@@ -71,10 +73,26 @@ class TagRun:
             self._journal.skip(self._plan(SourceTag(tag, None), remembered))
         return True
 
+    def without_held(self, goals: Sequence[Goal]) -> tuple[Goal, ...]:
+        """Return the *goals* without those that failed and are not due for another try."""
+        left: list[Goal] = []
+        for goal in goals:
+            failing = self._journal.notes.held(goal.wanted.destination, goal.wanted.tag)
+            if failing is None:
+                left.append(goal)
+                continue
+            held = replace(_unplanned(goal), decision=Decision.BLOCKED, reason=failing.reason)
+            self._show(held)
+            self._journal.hold(held, failing)
+        return tuple(left)
+
     async def carry_out(self, tag: Tag, goals: Sequence[Goal]) -> None:
         """Do all that there is to do for one tag. Raises StoreError."""
         try:
             source, sightings = await self._observer.observe(tag, goals)
+            if self._handling.content is not None:
+                content = self._handling.content
+                source, sightings = await self._check(content, source, sightings)
             planned = [await self._decide(source, sighting) for sighting in sightings]
             copies = [each for each in planned if each is not None]
             if copies and not self._journal.is_dry_run:
@@ -105,9 +123,29 @@ class TagRun:
     def _plan(self, source: SourceTag, sighting: Sighting) -> Action:
         goal = sighting.goal
         action = self._handling.planner.plan(sighting.candidate(source), keeps_tags=goal.keeps_tags)
+        self._show(action)
+        return action
+
+    def _show(self, action: Action) -> None:
+        """Keep an action for the plan that a dry run ends with."""
         if self._journal.is_dry_run:
             self._journal.actions.append(action)
-        return action
+
+    async def _check(
+        self, content: ContentFilter, source: SourceTag, sightings: Sequence[Sighting]
+    ) -> tuple[SourceTag, Sequence[Sighting]]:
+        """Leave out what the rule turns down for its content, which only a new digest has read.
+
+        Raises TransferFailed when the source does not answer.
+        """
+        rule = self._context.rule.rule.name
+        check = ContentCheck(self._source, content, self._handling, self._journal.notes, rule)
+        source, left = await check.left(source, sightings)
+        if len(left) < len(sightings):
+            self._journal.leave_out(f"{self._source.name}:{source.tag}", check.reason)
+        if not left:
+            self._journal.counts["selected"] -= 1
+        return source, left
 
     async def _skip(self, source: SourceTag, sighting: Sighting, action: Action) -> _Copy | None:
         """Leave a tag as it is, unless something new refers to it."""

@@ -12,7 +12,15 @@ import pytest
 from replicator.planning.rule import Rule, TagSelection
 from replicator.service.registries import Registries
 from replicator.service.runner import RunLimits, Runner
-from tests.service.fakes import Clock, FakeCopier, FakeLedger, FakeRegistry, FakeRuns, World
+from tests.service.fakes import (
+    Clock,
+    FakeCopier,
+    FakeLedger,
+    FakeNotes,
+    FakeRegistry,
+    FakeRuns,
+    World,
+)
 
 SOURCE = "source.io/team/app"
 DESTINATION = "destination.io/mirror/app"
@@ -26,6 +34,7 @@ class Bench:
         self.copier = FakeCopier(self.world)
         self.ledger = FakeLedger()
         self.runs = FakeRuns()
+        self.notes = FakeNotes()
         self.clock = Clock()
         self.limits = RunLimits()
         self.confirm_after = timedelta(hours=24)
@@ -54,6 +63,7 @@ class Bench:
             copier=self.copier,
             ledger=self.ledger,
             runs=self.runs,
+            notes=self.notes,
             clock=self.clock,
             confirm_after=self.confirm_after,
             limits=self.limits,

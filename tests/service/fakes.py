@@ -14,7 +14,7 @@ from replicator.oci.digest import Digest
 from replicator.oci.media_types import OCI_MANIFEST
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.registry.protocols import ListedTag
-from replicator.store.records import RunRecord, RunState
+from replicator.store.records import RuleNotes, RunRecord, RunState
 from replicator.transfer.order import Result, Tally
 
 START = datetime(2025, 6, 1, tzinfo=UTC)
@@ -119,6 +119,13 @@ class FakeRepository:
             raise NotFound(f"{self.name}:{ref}: 404", status=404, codes=("MANIFEST_UNKNOWN",))
         return Descriptor(OCI_MANIFEST, digest, 1)
 
+    deletes_tags = True
+
+    async def delete_tag(self, tag):
+        await self._request(RequestKind.MANIFEST_DELETE, tag)
+        if self.content.tags.pop(tag, None) is None:
+            raise NotFound(f"{self.name}:{tag}: 404", status=404)
+
     async def list_referrers(self, subject):
         await self._request(RequestKind.REFERRERS)
         found = self.content.referrers.get(subject, ()) if self.content else ()
@@ -197,6 +204,29 @@ class FakeCopier:
         return result
 
 
+class FakeNotes:
+    """Notes on tags in memory, by rule."""
+
+    def __init__(self):
+        self.kept = {}
+
+    async def of_rule(self, rule):
+        return self.kept.get(rule, RuleNotes())
+
+    async def change(self, rule, changes):
+        before = self.kept.get(rule, RuleNotes())
+        self.kept[rule] = RuleNotes(
+            _changed(before.failing, changes.failing, changes.recovered),
+            _changed(before.missing, changes.missing, changes.returned),
+            _changed(before.refused, changes.refused, changes.accepted),
+        )
+
+
+def _changed(before, notes, gone):
+    kept = {key: note for key, note in before.items() if key not in set(gone)}
+    return kept | {(note.destination, note.tag): note for note in notes}
+
+
 class FakeLedger:
     def __init__(self):
         self.rows = {}
@@ -208,6 +238,13 @@ class FakeLedger:
         await asyncio.sleep(0)
         keys = {(name, tag) for name, tags in wanted.items() for tag in tags}
         return {key: row for key, row in self.rows.items() if key in keys}
+
+    async def published(self, destination):
+        return {row.tag: row for row in self.rows.values() if row.destination == destination}
+
+    async def remove_published(self, destination, tags):
+        for tag in tags:
+            self.rows.pop((destination, tag), None)
 
     async def record(self, rows, blobs, *, at):
         self.writes += 1

@@ -17,6 +17,7 @@ from replicator.service.runner import Runner
 from replicator.store.database import Database
 from replicator.store.inventory import LedgerInventory
 from replicator.store.ledger import Ledger
+from replicator.store.notes import TagNotes
 from replicator.store.owner import Owner
 from replicator.store.records import Outcome, RunState
 from replicator.store.runs import Runs
@@ -79,6 +80,7 @@ class Stage:
                 copier=Transfer(inventory=inventory),
                 ledger=ledger,
                 runs=runs,
+                notes=TagNotes(database),
                 clock=self.clock,
             )
             yield runner, runs
