@@ -66,7 +66,7 @@ async def test_the_history_loads_nothing_that_speaks_to_registries(replicate):
     assert names.isdisjoint({"httpx", "uvloop", "alembic", "rich"})
 
 
-@pytest.mark.parametrize("command", commands(get_command(app)))
+@pytest.mark.parametrize("command", list(commands(get_command(app))))
 async def test_every_command_has_help_with_examples(replicate, command):
     done = await replicate(*command.split(), "--help")
 
