@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from replicator.registry.client import Registry
     from replicator.registry.keychain import Keychain
     from replicator.registry.settings import Credentials
+    from replicator.service.desk import Desk
     from replicator.service.one_off import OneOff
     from replicator.service.protocols import Repository
     from replicator.service.registries import Registries
@@ -111,7 +112,6 @@ async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[S
     from replicator.store.database import Database
     from replicator.store.inventory import LedgerInventory
     from replicator.store.ledger import Ledger
-    from replicator.store.notes import TagNotes
     from replicator.store.rules import Rules
     from replicator.transfer.copy import Transfer
 
@@ -126,7 +126,6 @@ async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[S
             copier=Transfer(inventory=inventory, listener=listener),
             ledger=ledger,
             runs=runs,
-            notes=TagNotes(database),
             clock=_now,
             confirm_after=config.service.confirm_after,
             limits=RunLimits(images=config.service.concurrency),
@@ -161,14 +160,13 @@ async def open_serving(config: Config) -> AsyncIterator[Served]:
     from replicator.service.worker import Worker
     from replicator.store.fires import Fires
     from replicator.store.owner import Owner
-    from replicator.store.queue import Queue
     from replicator.store.services import Services
     from replicator.telemetry.logging import log_event
     from replicator.telemetry.metrics import Metrics
 
     metrics, engine, owner = Metrics(), LocalEngine(), Owner.this_process()
     async with open_service(config, listener=to_all(metrics.hear, log_event)) as service:
-        queue = Queue(service.database, owner)
+        queue = _queue(service.database)
         scheduler = Scheduler(
             fires=Fires(service.database), alarm=ClockAlarm(), engine=engine, clock=_now
         )
@@ -192,14 +190,31 @@ async def open_serving(config: Config) -> AsyncIterator[Served]:
 
 @asynccontextmanager
 async def open_queue(config: Config) -> AsyncIterator[Queue]:
-    """Open the runs that a service takes up. Raises StoreError if there is no database."""
-    from replicator.store.owner import Owner
-    from replicator.store.queue import Queue
-
+    """Open the runs that are not finished. Raises StoreError if there is no database."""
     async with _open_existing(config) as database:
         if database is None:
             raise StoreError("there is no database yet; `replicate run` makes it")
-        yield Queue(database, Owner.this_process())
+        yield _queue(database)
+
+
+@asynccontextmanager
+async def open_desk(config: Config) -> AsyncIterator[Desk]:
+    """Open where a service is asked for runs. Raises StoreError if there is no database."""
+    from replicator.service.desk import Desk
+    from replicator.service.rulebook import Rulebook
+    from replicator.store.rules import Rules
+    from replicator.store.services import is_served
+
+    async with _open_existing(config) as database:
+        if database is None:
+            raise StoreError("there is no database yet; `replicate serve` makes it")
+        yield Desk(
+            rulebook=Rulebook(Rules(database), config.rules),
+            runs=_runs(database),
+            queue=_queue(database),
+            is_served=lambda: is_served(database, _now()),
+            clock=_now,
+        )
 
 
 @asynccontextmanager
@@ -303,6 +318,13 @@ def _runs(database: Database) -> Runs:
     from replicator.store.runs import Runs
 
     return Runs(database, Owner.this_process())
+
+
+def _queue(database: Database) -> Queue:
+    from replicator.store.owner import Owner
+    from replicator.store.queue import Queue
+
+    return Queue(database, Owner.this_process())
 
 
 def _open_layout(folder: Path) -> Repository:

@@ -14,7 +14,12 @@ USAGE: Final = 2
 def code_of(error: errors.ReplicatorError) -> int:
     """Return 2 for what the user has to change, 1 for what went wrong on the way."""
     match error:
-        case errors.InvalidManifest() | errors.LeaseLost() | errors.RunActive():
+        case (
+            errors.InvalidManifest()
+            | errors.LeaseLost()
+            | errors.RunActive()
+            | errors.RunFinished()
+        ):
             return FAILED
         case errors.ConfigError() | errors.InvalidValue() | errors.StoreError():
             return USAGE

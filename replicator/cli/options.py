@@ -6,11 +6,29 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from replicator.cli.completion import complete_runs
+
 Report: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="FILE|-",
         help="Write a report as JSON; with - to standard output, which then has nothing else.",
+    ),
+]
+
+Detach: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--detach", help="Leave it to `replicate serve` on this database, and do not wait."
+    ),
+]
+
+Run: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="Id of the run, or the beginning of it.",
+        autocompletion=complete_runs,
     ),
 ]
 

@@ -9,12 +9,14 @@ import typer
 
 from replicator import bootstrap
 from replicator.cli.completion import complete_rules
+from replicator.cli.exit_codes import FAILED
 from replicator.cli.groups import examples
-from replicator.cli.options import Json, Report
+from replicator.cli.options import Detach, Json, Report
 from replicator.cli.session import Session, session_of
 
 if TYPE_CHECKING:
     from replicator.service.report import RunReport
+    from replicator.store.records import RunRecord
 
 RUN_EXAMPLES: Final = examples(
     "replicate run",
@@ -42,10 +44,6 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done, and write nothing.")
     ] = False,
-    retry: Annotated[
-        bool,
-        typer.Option("--retry", help="Try tags now that wait after a failure; so do named rules."),
-    ] = False,
     report: Report = None,
     detach: Detach = False,
 ) -> None:
@@ -61,9 +59,7 @@ def run(
     from replicator.cli.output import check_report
 
     check_report(report)
-    reports, announced = _carry_out(
-        session_of(context), rules or (), dry_run=dry_run, retry=retry or bool(rules)
-    )
+    reports, announced = _carry_out(session_of(context), rules or (), dry_run=dry_run)
     raise typer.Exit(show_runs(reports, announced, report, dry_run=dry_run))
 
 
@@ -83,8 +79,6 @@ def show_runs(
     from replicator.cli.reports import complain_of, plan_text, run_text
     from replicator.service.report import exit_code, to_json
 
-    check_report(report)
-    reports, announced = _carry_out(session_of(context), rules or (), dry_run=dry_run)
     show = say if report == STDOUT else print
     for each in reports:
         for line in plan_text(each) if dry_run else [run_text(each)]:
@@ -92,7 +86,7 @@ def show_runs(
         complain_of(each, announced)
     if report is not None:
         write_report(to_json(reports), report)
-    raise typer.Exit(exit_code(reports))
+    return exit_code(reports)
 
 
 def plan(context: typer.Context, rules: _Rules = None, json: Json = False) -> None:
@@ -136,13 +130,13 @@ async def _ask(session: Session, names: Sequence[str]) -> tuple[Sequence[RunReco
 
 
 def _carry_out(
-    session: Session, names: Sequence[str], *, dry_run: bool, retry: bool = False
+    session: Session, names: Sequence[str], *, dry_run: bool
 ) -> tuple[Sequence[RunReport], Collection[tuple[str, str]]]:
     """Return the reports, and which failed tags were announced while that went on."""
     from replicator.cli.messages import say
     from replicator.cli.running import run_async
 
-    work = _run(session, names, dry_run=dry_run, retry=retry)
+    work = _run(session, names, dry_run=dry_run)
     reports, failed = run_async(work, loop_factory=bootstrap.new_event_loop)
     if not reports:
         say("no rule is enabled; one that is named is carried out all the same")
@@ -150,7 +144,7 @@ def _carry_out(
 
 
 async def _run(
-    session: Session, names: Sequence[str], *, dry_run: bool, retry: bool = False
+    session: Session, names: Sequence[str], *, dry_run: bool
 ) -> tuple[Sequence[RunReport], Collection[tuple[str, str]]]:
     from replicator.cli.progress import FailedTags, shown_progress
     from replicator.events import to_all
@@ -162,7 +156,5 @@ async def _run(
             if not dry_run:
                 await service.rulebook.bring_in()
             rules = await service.rulebook.named(names)
-            reports = await service.runner.run_all(
-                rules, trigger=_TRIGGER, dry_run=dry_run, retry=retry
-            )
+            reports = await service.runner.run_all(rules, trigger=_TRIGGER, dry_run=dry_run)
             return reports, failed.tags

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from replicator import bootstrap
-from replicator.cli.completion import complete_rules, complete_runs
+from replicator.cli.completion import complete_rules
 from replicator.cli.groups import examples, group
-from replicator.cli.options import Json
+from replicator.cli.options import Json, Run
+from replicator.cli.retry import RETRY_EXAMPLES, retry_run
 from replicator.cli.session import Session, session_of
 
 if TYPE_CHECKING:
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 
     from replicator.store.records import ActionRecord, RunRecord
 
-app = group("Show what was done, and what became of each tag.")
+app = group("Show what was done, end it, or do it again.")
+app.command(name="retry", epilog=RETRY_EXAMPLES)(retry_run)
 
 
 @app.command(
@@ -54,14 +57,7 @@ def list_runs(
 )
 def show_run(
     context: typer.Context,
-    run: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN",
-            help="Id of the run, or the beginning of it.",
-            autocompletion=complete_runs,
-        ),
-    ],
+    run: Run,
     json: Json = False,
 ) -> None:
     """Show one run, and each tag that it decided about.
@@ -81,6 +77,25 @@ def show_run(
     if actions:
         print()
         print_table(ACTION_HEADER, map(action_row, actions))
+
+
+@app.command(name="cancel", epilog=examples("replicate runs cancel 20260314-03"))
+def cancel_run(context: typer.Context, run: Run) -> None:
+    """End a run, also one of another process: it stops within seconds, in the middle of a blob.
+
+    What was copied stays. A run that waits for a service is over at once.
+    """
+    from replicator.cli.running import run_async
+    from replicator.store.records import RunState
+
+    record = run_async(_cancel(session_of(context), run))
+    is_over = record.state is RunState.CANCELLED
+    print(f"{record.id} is {'cancelled' if is_over else 'being cancelled'}")
+
+
+async def _cancel(session: Session, run: str) -> RunRecord:
+    async with bootstrap.open_queue(session.config()) as queue:
+        return await queue.cancel(run, datetime.now(UTC))
 
 
 async def _recent(session: Session, rule: str | None, limit: int) -> Sequence[RunRecord]:
