@@ -145,9 +145,10 @@ class ChunkedReader:
         return piece
 
     def drain(self) -> None:
-        received = self._connection.receive(self._connection.scratch)
-        if received and not self._chunks.complete:
-            self._feed(self._connection.scratch[:received])
+        if not self._chunks.complete:
+            received = self._connection.receive(self._connection.scratch[:_SMALL_REST])
+            if received:
+                self._feed(self._connection.scratch[:received])
         self._ready = b""
 
     def _feed(self, data: bytes | memoryview) -> None:

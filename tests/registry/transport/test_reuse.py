@@ -106,12 +106,22 @@ async def test_a_body_that_should_not_be_there_is_not_taken_for_the_next_answer(
         assert await fetch(ours, server.url) == b"ok"
 
 
-async def test_a_small_unread_body_that_is_here_is_forgotten_and_the_connection_kept(ours):
+@pytest.mark.parametrize(
+    ("beginning", "rest"),
+    [
+        (PART, b"ially"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\npart", b"ially\r\n0\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", b""),
+    ],
+)
+async def test_a_small_unread_body_that_is_here_is_forgotten_and_the_connection_kept(
+    ours, beginning, rest
+):
     async def script(peer: Peer) -> None:
         await peer.request()
-        await peer.send(PART)
+        await peer.send(beginning)
         await asked.wait()
-        await peer.send(b"ially")
+        await peer.send(rest)
         sent.set()
         await peer.answer_all(OK)
 
