@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -117,7 +119,18 @@ def _untrusted(error: BaseException | None) -> str | None:
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return f"too slow ({_name(error)})"
-    return shown(str(error)) or _name(error)
+    return _system_reason(error) or shown(str(error)) or _name(error)
+
+
+def _system_reason(error: BaseException | None) -> str:
+    """Return what the system said of a connection, in its words without number and address."""
+    while error is not None:
+        if isinstance(error, socket.gaierror):
+            return f"the host is not known ({error.strerror})"
+        if isinstance(error, OSError) and error.errno is not None:
+            return os.strerror(error.errno).lower()
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _name(error: Exception) -> str:
