@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import httpx
 
 from replicator import __version__, errors
 from replicator.registry.answers import MAX_ERROR_SIZE, Answer
+from replicator.registry.api_urls import ApiUrls
 from replicator.registry.calls import Call, SourceFailed
 from replicator.registry.gate import Gate
 from replicator.registry.knowledge import Knowledge
@@ -16,7 +18,7 @@ from replicator.registry.plain_http import is_plain_http
 from replicator.registry.scopes import Scope
 from replicator.registry.settings import RegistrySettings
 from replicator.registry.slots import Limits
-from replicator.registry.wire import NO_BODY, Wire, read_answer
+from replicator.registry.wire import NO_BODY, Wire, come_answer, has_come, read_answer
 
 MAX_REDIRECTS: Final = 5
 # What the authenticator learns from a 401 helps at once or with the next one; a registry that
@@ -43,6 +45,15 @@ class Authorizer(Protocol):
     async def denied(self, scopes: tuple[Scope, ...], used: str | None) -> bool: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """What all requests to one server have in common: its header, and what the gate says."""
+
+    host: tuple[bytes, bytes]
+    may_get_credentials: bool
+    extensions: dict[str, Any]
+
+
 class Courier:
     """Carries single calls: through the gate, with authorization, at the rate, along redirects.
 
@@ -65,16 +76,23 @@ class Courier:
         self._authenticator = authenticator
         self._wire = wire
         self._limits = limits
-        self._base: str | None = None
+        self._urls: ApiUrls | None = None
+        self._own: _Server | None = None
         self._settling = asyncio.Lock()
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known if the registry speaks TLS."""
+        return self._urls is not None
 
     async def settle_scheme(self) -> None:
         """Find out, once and before the first request, whether the registry speaks TLS."""
-        if self._base is None:
+        if self._urls is None:
             async with self._settling:
                 if await is_plain_http(self._settings, self._gate.origin):
                     self._gate.speak_plain_http()
-                self._base = str(self._gate.origin)
+                urls = ApiUrls(self._gate.origin)
+                self._urls, self._own = urls, self._judged(urls.root)
 
     async def carry(self, call: Call) -> httpx.Response:
         """Return the answer to *call*, whose body is still to be read.
@@ -82,16 +100,16 @@ class Courier:
         Redirects are followed by our own rules: each hop passes the gate and gets headers of its
         own, and the credentials stay at home.
         """
-        url = self._url(call.target)
+        url, server = self._place(call.target)
         for _ in range(MAX_REDIRECTS + 1):
-            response = await self._authorized(call, url)
+            response = await self._authorized(call, url, server)
             location = _redirect(call, response)
             if location is None:
                 return response
             await self.read(call, response, MAX_ERROR_SIZE)
             target = self._gate.read_url(url, location)
             self._gate.check_redirect(url, target)
-            url = target
+            url, server = self._place(target)
         raise errors.NotARegistry(
             f"{call.on}: {call.request}: more than {MAX_REDIRECTS} redirects",
             registry=self._settings.name,
@@ -99,16 +117,20 @@ class Courier:
 
     async def read(self, call: Call, response: httpx.Response, limit: int) -> Answer:
         """Read an answer, at most *limit* bytes of its body, within the time for *call*."""
+        if has_come(response):
+            return come_answer(response, limit)
         async with asyncio.timeout(self._most_seconds(call)):
             return await read_answer(response, limit)
 
-    async def _authorized(self, call: Call, url: httpx.URL) -> httpx.Response:
+    async def _authorized(self, call: Call, url: httpx.URL, server: _Server) -> httpx.Response:
         """Send a request, and again as long as another authorization may help."""
-        if not self._gate.may_carry_credentials(url):
-            return await self._transmit(call, url, None)
+        if not server.may_get_credentials:
+            return await self._transmit(call, url, server, None)
         for repetition in range(_MOST_AUTHORIZATIONS):
             used = await self._authenticator.authorization(call.scopes)
-            response = await self._transmit(call, url, used)
+            response = await self._transmit(call, url, server, used)
+            if response.status_code not in (401, 403):
+                return response
             worth_it = await self._is_worth_repeating(call, response, used, repetition)
             if not worth_it or repetition == _MOST_AUTHORIZATIONS - 1:
                 return response
@@ -144,15 +166,13 @@ class Courier:
         return await self._authenticator.challenged(response.url, headers, call.scopes, used)
 
     async def _transmit(
-        self, call: Call, url: httpx.URL, authorization: str | None
+        self, call: Call, url: httpx.URL, server: _Server, authorization: str | None
     ) -> httpx.Response:
-        self._gate.check(url)
+        request = self._request(call, url, server, authorization)
         await self._limits.pace()
         try:
             async with asyncio.timeout(self._most_seconds(call)):
-                response = await self._wire.transmit(
-                    call.kind, self._request(call, url, authorization)
-                )
+                response = await self._wire.transmit(call.kind, request)
         except Exception:
             if call.body is not None and call.body.failure is not None:
                 raise SourceFailed(call.body.failure) from None
@@ -161,34 +181,56 @@ class Courier:
             self._limits.answered()
         return response
 
-    def _request(self, call: Call, url: httpx.URL, authorization: str | None) -> httpx.Request:
-        headers = [(b"Host", url.netloc), *_ALWAYS]
+    def _request(
+        self, call: Call, url: httpx.URL, server: _Server, authorization: str | None
+    ) -> httpx.Request:
+        headers = [server.host, *_ALWAYS]
         headers += [(name.encode(), value.encode()) for name, value in call.headers]
         if authorization is not None:
             headers.append((b"Authorization", authorization.encode()))
         if call.body is None and call.method not in ("GET", "HEAD"):
             headers.append((b"Content-Length", str(len(call.content)).encode()))
+        extensions = server.extensions
+        if call.patience is not None:
+            extensions = {**extensions, "timeout": self._waits(call.patience)}
         return httpx.Request(
             call.method,
             url,
             headers=headers,
             stream=call.body or _stream_of(call.content),
-            extensions=self._extensions(call, url),
+            extensions=extensions,
         )
 
-    def _extensions(self, call: Call, url: httpx.URL) -> dict[str, Any]:
+    def _place(self, target: str | httpx.URL) -> tuple[httpx.URL, _Server]:
+        """Return where a request to *target* goes, and to whom.
+
+        What the gate says of a URL does not depend on its path, so that the registry's own
+        server has been judged when its scheme was settled.
+        """
+        if isinstance(target, str) and self._urls is not None and self._own is not None:
+            return self._urls.url(target), self._own
+        url = httpx.URL(target)
+        return url, self._judged(url)
+
+    def _judged(self, url: httpx.URL) -> _Server:
+        """Let the gate judge the server of *url*. Raises OutboundRefused."""
+        self._gate.check(url)
+        guard = self._gate.address_guard(url)
+        return _Server(
+            (b"Host", url.netloc),
+            self._gate.may_carry_credentials(url),
+            {"timeout": self._waits(None)} | ({"allow_address": guard} if guard else {}),
+        )
+
+    def _waits(self, patience: float | None) -> dict[str, float]:
+        """Return how many seconds each step may take, as the transport wants to have it."""
         timeouts = self._settings.timeouts
-        limits = {
+        return {
             "connect": timeouts.connect,
-            "read": call.patience or timeouts.idle,
+            "read": patience or timeouts.idle,
             "write": timeouts.idle,
             "pool": timeouts.idle,
         }
-        guard = self._gate.address_guard(url)
-        return {"timeout": limits} | ({"allow_address": guard} if guard else {})
-
-    def _url(self, target: str | httpx.URL) -> httpx.URL:
-        return httpx.URL(f"{self._base}/v2/{target}") if isinstance(target, str) else target
 
     def _most_seconds(self, call: Call) -> float | None:
         """Return the limit for an exchange, which a trickle of bytes cannot stretch.

@@ -25,7 +25,7 @@ from replicator.registry.pull_budget import PullBudget
 from replicator.registry.retry import Clock, asked_wait
 from replicator.registry.settings import RegistrySettings
 from replicator.registry.slots import Limits
-from replicator.registry.wire import Wire, translated
+from replicator.registry.wire import NO_ANSWER, Wire, come_answer, has_come, no_answer
 
 T = TypeVar("T")
 
@@ -98,7 +98,8 @@ class Sender:
 
     async def _repeated(self, call: Call, attempt: Callable[[Call], Awaitable[T | _Refusal]]) -> T:
         """Make attempts until one succeeds or fails for good."""
-        await self.settle_scheme()
+        if not self._courier.settled:
+            await self.settle_scheme()
         for number in itertools.count():
             outcome = await attempt(call)
             if not isinstance(outcome, _Refusal):
@@ -139,31 +140,40 @@ class Sender:
     async def _read(self, call: Call, response: httpx.Response | _Refusal) -> Answer | _Refusal:
         if isinstance(response, _Refusal):
             return response
+        if has_come(response):
+            return come_answer(response, call.limit)
         try:
-            with translated(self.attempt(call)):
-                return await self._courier.read(call, response, call.limit)
-        except errors.RegistryError as error:
-            return _Refusal(error)
+            return await self._courier.read(call, response, call.limit)
+        except NO_ANSWER as error:
+            return self._unanswered(call, error)
 
     async def _opened(self, call: Call) -> httpx.Response | _Refusal:
         """Make one attempt, up to the head of the answer that was hoped for."""
         try:
-            with translated(self.attempt(call)):
-                response = await self._courier.carry(call)
-                if response.status_code in call.expected:
-                    return await self._as_it_is(call, response)
-                answer = await self._courier.read(call, response, MAX_ERROR_SIZE)
-        except errors.RegistryError as failure:
-            return _Refusal(failure)
+            response = await self._courier.carry(call)
+            if response.status_code in call.expected:
+                if "content-encoding" in response.headers:
+                    await self._refuse_compressed(call, response)
+                return response
+            answer = await self._courier.read(call, response, MAX_ERROR_SIZE)
+        except NO_ANSWER as failure:
+            return self._unanswered(call, failure)
+        except errors.RegistryError as refusal:
+            return _Refusal(refusal)
         asked = asked_wait(answer.headers, self.clock.now())
         error = error_of(answer, self.attempt(call), retry_after=asked)
         return _Refusal(call.refine(answer, error) if call.refine else error, asked)
 
-    async def _as_it_is(self, call: Call, response: httpx.Response) -> httpx.Response:
+    def _unanswered(self, call: Call, error: Exception) -> _Refusal:
+        refusal = no_answer(error, self.attempt(call))
+        refusal.__cause__ = error
+        return _Refusal(refusal)
+
+    async def _refuse_compressed(self, call: Call, response: httpx.Response) -> None:
         """Refuse an answer that is compressed although that was not asked for."""
-        coding = response.headers.get("content-encoding", "identity").strip().lower()
+        coding = response.headers["content-encoding"].strip().lower()
         if coding in ("", "identity"):
-            return response
+            return
         await response.aclose()
         raise errors.NotARegistry(
             f"{self.attempt(call)}: the answer is compressed, which was not asked for",

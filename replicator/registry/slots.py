@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 from replicator.registry.retry import Clock
@@ -15,7 +15,10 @@ _BURST: Final = 2.0
 
 
 class Slots:
-    """Places that are taken and given back; how many there are may change meanwhile."""
+    """Places that are taken and given back; how many there are may change meanwhile.
+
+    A place is held for the time of ``async with``, however many do so at once.
+    """
 
     def __init__(self, limit: int) -> None:
         self.taken = 0
@@ -50,6 +53,12 @@ class Slots:
     def give_back(self) -> None:
         self.taken -= 1
         self._grant()
+
+    async def __aenter__(self) -> None:
+        await self.take()
+
+    async def __aexit__(self, *error: object) -> None:
+        self.give_back()
 
     def _grant(self) -> None:
         while self._waiting and self.taken < self._limit:
@@ -111,14 +120,9 @@ class Limits:
         self._paused_until = 0.0
         self._slowed_at = float("-inf")
 
-    @asynccontextmanager
-    async def request(self) -> AsyncIterator[None]:
+    def request(self) -> AbstractAsyncContextManager[None]:
         """Hold a place for a request whose bodies are small."""
-        await self._requests.take()
-        try:
-            yield
-        finally:
-            self._requests.give_back()
+        return self._requests
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:

@@ -20,6 +20,8 @@ from replicator.registry.retry import Clock
 # Distinct warnings of one registry that are passed on.
 _MOST_WARNINGS: Final = 100
 NO_BODY: Final = httpx.ByteStream(b"")
+# What is raised, and means that no whole answer came.
+NO_ANSWER: Final = (httpx.TransportError, httpx.StreamError, TimeoutError, OSError)
 
 
 class Wire:
@@ -70,6 +72,8 @@ class Wire:
 
 async def read_answer(response: httpx.Response, limit: int) -> Answer:
     """Read the body of *response*, at most *limit* bytes of it, and close it."""
+    if has_come(response):
+        return come_answer(response, limit)
     content, complete = bytearray(), True
     try:
         async for piece in body_of(response):
@@ -83,6 +87,18 @@ async def read_answer(response: httpx.Response, limit: int) -> Answer:
     return Answer(response.status_code, response.headers, bytes(content), response.url, complete)
 
 
+def has_come(response: httpx.Response) -> bool:
+    """Say whether all of *response* is here: nothing to wait for, and nothing to close."""
+    return isinstance(response.stream, httpx.ByteStream)
+
+
+def come_answer(response: httpx.Response, limit: int) -> Answer:
+    """Read the body of a response that has come, at most *limit* bytes of it."""
+    content = b"".join(cast(httpx.ByteStream, response.stream))
+    complete = len(content) <= limit
+    return Answer(response.status_code, response.headers, content[:limit], response.url, complete)
+
+
 def body_of(response: httpx.Response) -> AsyncIterator[Piece]:
     """Return the pieces of a body, each valid until the next one is asked for."""
     return cast(httpx.AsyncByteStream, response.stream).__aiter__()
@@ -93,7 +109,7 @@ def translated(attempt: Attempt) -> Iterator[None]:
     """Turn the HTTP library's errors into ours; *attempt* is what they say was tried."""
     try:
         yield
-    except (httpx.TransportError, httpx.StreamError, TimeoutError, OSError) as error:
+    except NO_ANSWER as error:
         raise no_answer(error, attempt) from error
 
 
