@@ -47,7 +47,12 @@ MISTAKES = [
         f'{RULE}target = "x"\n',
         'rule "base": target: unknown key; known are name, source, destinations, repositories, '
         "tags, platforms, referrers, foreign_layers, overwrite, immutable, prune, prune_after, "
-        "max_prune, allow_empty, schedule, timezone, enabled",
+        "max_prune, allow_empty, schedule, timezone, jitter, enabled",
+    ),
+    (
+        '[service]\nlisten = "8080"\n',
+        'service.listen: expected an address such as "127.0.0.1:8080" or "[::]:8080", '
+        'got the text "8080"',
     ),
     (f'{RULE}semver = ">=1"\n', 'rule "base": semver: unknown key; it belongs into "tags"'),
     (
