@@ -19,7 +19,7 @@ from replicator.registry.vendors.vendor import Row, Vendor
 T = TypeVar("T")
 
 # In seconds. A vendor's API that refused us is not asked again for so long: rights and robots
-# change, but not within a run. One that is out of order may be well again sooner.
+# change, but not within a run. One that says that it is out of order may be well again sooner.
 _REFUSED_FOR: Final = 3600.0
 _DOWN_FOR: Final = 300.0
 # Pages in a row without anything new. Where the newest come first, a page may repeat the one
@@ -106,7 +106,8 @@ class Overview:
 
     def _remember(self, path: str, error: RegistryError) -> None:
         """Do without the vendor's API, and say so once."""
-        pause = _DOWN_FOR if error.retryable else _REFUSED_FOR
+        is_down = error.retryable and error.status is not None
+        pause = _DOWN_FOR if is_down else _REFUSED_FOR
         self._refused[_namespace(path)] = self._sender.clock.monotonic() + pause
         self._sender.wire.warn(f"tags of {_namespace(path)}/ are asked for one by one: {error}")
 

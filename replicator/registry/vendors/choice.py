@@ -11,7 +11,7 @@ from replicator.registry.gate import Gate
 from replicator.registry.keychain import Keychain
 from replicator.registry.knowledge import Knowledge
 from replicator.registry.login import Login
-from replicator.registry.profile import Profile
+from replicator.registry.profile import Profile, profile_for
 from replicator.registry.sending import Sender
 from replicator.registry.slots import Limits
 from replicator.registry.tokens import basic_header
@@ -48,7 +48,7 @@ class Vendors:
                 from replicator.registry.vendors.google import Google
 
                 return Google(self._sender)
-            case "dockerhub":
+            case "dockerhub" if self._knows_api(profile):
                 from replicator.registry.vendors.dockerhub import DockerHub, HubLogin
 
                 gate = self._gate(profile)
@@ -58,7 +58,7 @@ class Vendors:
                 from replicator.registry.vendors.azure import Azure
 
                 return Azure(self._sender)
-            case "ghcr":
+            case "ghcr" if self._knows_api(profile):
                 from replicator.registry.vendors.github import GitHub, pat_header
 
                 login = self._login()
@@ -84,6 +84,16 @@ class Vendors:
 
     def _login(self) -> Login:
         return Login(self._sender.registry, self._keychain, self._sender.clock)
+
+    def _knows_api(self, profile: Profile) -> bool:
+        """Whether it is known where the API of just this registry is.
+
+        Behind another endpoint, or under another name, is a mirror or a copy: the vendor's own API
+        knows nothing of that, and must not get the login for it.
+        """
+        settings = self._sender.settings
+        is_the_vendors = profile_for(settings.name).kind == profile.kind and not settings.endpoint
+        return bool(settings.api_endpoint) or is_the_vendors
 
     def _gate(self, profile: Profile) -> Gate:
         """Return the gate to the vendor's API where it has an origin of its own.

@@ -95,6 +95,21 @@ async def test_the_registrys_password_goes_to_no_api_but_the_one_of_profile_or_e
     assert hub.registry.requests.count(*API, status=200) == 0
 
 
+@pytest.mark.parametrize("name", ["docker.io", "mirror.test"])
+async def test_a_mirror_of_docker_hub_is_not_looked_up_at_docker_hub(start_hub, open_client, name):
+    hub, _ = await start_hub()
+    image = store_image(hub.storage, PATH, "v1")
+    settings = hub.settings() | {"api_endpoint": "", "kind": "dockerhub"}
+    # Whatever went to hub.docker.com would fail here, and be warned of.
+    client = open_client(name, login=ALICE, **settings)
+    repository = client.registry.repository(PATH)
+
+    assert await observed(repository) == {"v1": None}
+    assert (await repository.resolve(Tag("v1"))).digest == image.digest
+    assert client.heard.warnings == []
+    assert client.heard.requests[RequestKind.API] == 0
+
+
 async def test_without_the_api_tags_are_listed_and_asked_for_and_that_is_said_once(start_hub):
     hub, client = await start_hub(client={"retries": 0})
     for name in ("library/alpine", "library/debian"):
