@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from typing import Final
 
 from replicator.oci.descriptor import Descriptor
 from replicator.oci.verify import Verifier
@@ -15,7 +16,7 @@ from replicator.transfer.sides import reading_source
 from replicator.transfer.small_blobs import SMALL, SmallBlobs
 
 # In bytes; progress is announced no more often.
-_STEP = 256 * 1024
+_STEP: Final = 256 * 1024
 
 
 class Feed:

@@ -27,7 +27,11 @@ class RecentManifests:
     async def get(self, source: RepositoryReader, digest: Digest) -> Manifest:
         """Return a manifest of *source*; whoever wants one that is being read waits for it."""
         key = (source.name, digest)
-        async with self._flights.take(key):
-            manifest = self._kept.get(key) or await source.get_manifest(digest)
-            self._kept.put(key, manifest, len(manifest.content))
+        async with self._flights.take(key, source.name) as flight:
+            manifest = self._kept.get(key)
+            if manifest is None:
+                flight.raise_if_hopeless()
+                with flight.noting_failure():
+                    manifest = await source.get_manifest(digest)
+                self._kept.put(key, manifest, len(manifest.content))
             return manifest

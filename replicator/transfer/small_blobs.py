@@ -32,9 +32,13 @@ class SmallBlobs:
         if known is not None:
             return known
         key = (source.name, blob.digest, blob.size)
-        async with self._flights.take(key):
-            content = self._kept.get(key) or await _read_whole(source, blob)
-            self._kept.put(key, content, len(content))
+        async with self._flights.take(key, source.name) as flight:
+            content = self._kept.get(key)
+            if content is None:
+                flight.raise_if_hopeless()
+                with flight.noting_failure():
+                    content = await _read_whole(source, blob)
+                self._kept.put(key, content, len(content))
             return content
 
 

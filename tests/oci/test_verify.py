@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from replicator.errors import ContentMismatch
 from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
-from replicator.oci.verify import Verifier
+from replicator.oci.verify import CHECKPOINT_INTERVAL, Verifier
 
 
 def blob_of(content: bytes) -> Descriptor:
@@ -65,3 +65,29 @@ def test_after_going_back_the_rest_is_read_again_and_passes(content, offset):
     assert offset - start < 16 + 7
     verifier.update(content[start:])
     verifier.finish()
+
+
+@given(content=st.binary(min_size=1), cut=st.integers(min_value=0), data=st.data())
+def test_a_fork_and_its_original_go_on_independently(content, cut, data):
+    cut %= len(content) + 1
+    verifier = Verifier(blob_of(content))
+    verifier.update(content[:cut])
+    offset = data.draw(st.integers(0, cut))
+
+    fork = verifier.fork(offset)
+
+    assert fork.offset <= offset
+    assert verifier.offset == cut
+    fork.update(content[fork.offset :])
+    fork.finish()
+    verifier.update(content[cut:])
+    verifier.finish()
+
+
+def test_a_fork_begins_at_the_checkpoint_before():
+    content = bytes(2 * CHECKPOINT_INTERVAL + 10)
+    verifier = Verifier(blob_of(content))
+    for start in range(0, len(content), CHECKPOINT_INTERVAL // 2):
+        verifier.update(content[start : start + CHECKPOINT_INTERVAL // 2])
+
+    assert verifier.fork(CHECKPOINT_INTERVAL + 5).offset == CHECKPOINT_INTERVAL
