@@ -32,3 +32,8 @@ class FromLogin:
 
     async def denied(self, scopes: tuple[Scope, ...], used: str | None) -> bool:
         return False
+
+
+def bearer_header(credentials: Credentials) -> str | None:
+    """Return the header of an access token, which is the password at the registry."""
+    return f"Bearer {credentials.password}" if credentials.password else None

@@ -16,7 +16,7 @@ from replicator.registry.sending import Sender
 from replicator.registry.slots import Limits
 from replicator.registry.tokens import basic_header
 from replicator.registry.vendors.api import Api
-from replicator.registry.vendors.authorizers import FromLogin
+from replicator.registry.vendors.authorizers import FromLogin, bearer_header
 from replicator.registry.vendors.vendor import Creator, Vendor
 
 
@@ -59,11 +59,17 @@ class Vendors:
 
                 return Azure(self._sender)
             case "ghcr" if self._knows_api(profile):
-                from replicator.registry.vendors.github import GitHub, pat_header
+                from replicator.registry.vendors.github import GitHub
 
                 login = self._login()
-                sender = self._elsewhere(self._gate(profile), FromLogin(login, pat_header))
+                sender = self._elsewhere(self._gate(profile), FromLogin(login, bearer_header))
                 return GitHub(Api(sender, ""), login, self._sender.registry)
+            case "gitlab" if self._knows_api(profile):
+                from replicator.registry.vendors.gitlab import GitLab
+
+                login = self._login()
+                sender = self._elsewhere(self._gate(profile), FromLogin(login, bearer_header))
+                return GitLab(Api(sender, "api/v4"), login, self._sender.registry)
             case "quay":
                 from replicator.registry.vendors.quay import Quay, oauth_header
 

@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 from replicator import errors
 from replicator.registry.login import Login
-from replicator.registry.settings import Credentials
 from replicator.registry.tags import Tags
 from replicator.registry.vendors.api import Api, Page
 from replicator.registry.vendors.vendor import Paths, Row, Rows
@@ -74,8 +73,3 @@ def _rows(version: dict[str, Any]) -> list[Row]:
     container = metadata.get("container") if isinstance(metadata, dict) else None
     tags = container.get("tags") if isinstance(container, dict) else None
     return [Row(tag, version.get("name")) for tag in tags] if isinstance(tags, list) else []
-
-
-def pat_header(credentials: Credentials) -> str | None:
-    """Return the header of a personal access token, which is the password at the registry."""
-    return f"Bearer {credentials.password}" if credentials.password else None
