@@ -1,0 +1,88 @@
+"""What every vendor's registry can do, whatever its habits: an index goes in and comes out."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from replicator.oci.manifest import Manifest
+from replicator.oci.media_types import OCI_INDEX
+from replicator.oci.reference import Tag
+from replicator.registry.settings import Create, Credentials
+from tests.fakes.azure import FakeAzure
+from tests.fakes.dockerhub import FakeHub
+from tests.fakes.github import FakeGitHub
+from tests.fakes.gitlab import FakeGitLab
+from tests.fakes.google import FakeGoogle, GoogleTokens
+from tests.fakes.harbor import FakeHarbor
+from tests.fakes.quay import FakeQuay
+from tests.registry.clients import read
+from tests.registry.test_repository import push_image
+from tests.registry.vendor_apis.conftest import observed
+from tests.support.embedded import descriptor_json
+
+ALICE = Credentials("alice", "wonderland")
+PASSWORDS = {"alice": "wonderland"}
+PATH = "alice/app"
+
+
+def google():
+    return FakeGoogle(GoogleTokens(PASSWORDS, realm="/v2/token", private=["alice"]))
+
+
+def quay():
+    fake = FakeQuay(PASSWORDS, organisations=("alice",))  # its API is closed to passwords
+    fake.tokens.creators = {"alice"}
+    return fake
+
+
+VENDORS = {
+    "google": (google, {"kind": "google"}),
+    "dockerhub": (lambda: FakeHub(PASSWORDS, private=("alice",)), {"kind": "dockerhub"}),
+    "quay": (quay, {"kind": "quay"}),
+    "harbor": (
+        lambda: FakeHarbor(PASSWORDS, projects=("alice",), private=("alice",)),
+        {"kind": "harbor"},
+    ),
+    "harbor without the project": (
+        lambda: FakeHarbor(PASSWORDS, projects=(), private=("alice",)),
+        {"kind": "harbor", "create": Create.IF_MISSING},
+    ),
+    "acr": (lambda: FakeAzure(PASSWORDS), {"kind": "acr"}),
+    "ghcr": (lambda: FakeGitHub(PASSWORDS, users=("alice",)), {"kind": "ghcr"}),
+    "gitlab": (lambda: FakeGitLab(PASSWORDS, groups=("alice",)), {"kind": "gitlab"}),
+}
+
+
+@pytest.fixture(params=sorted(VENDORS))
+async def client(request, start, open_client):
+    make, settings = VENDORS[request.param]
+    fake = make()
+    await start(fake.registry)
+    if hasattr(fake, "site"):
+        await start(fake.site)
+        settings = {**fake.settings(), **settings}
+    return open_client(fake.registry.host, login=ALICE, **settings)
+
+
+async def test_an_index_comes_out_as_it_went_in_and_is_listed_by_its_own_digest(client):
+    repository = client.registry.repository(PATH)
+    image = await push_image(repository, tag=None)
+    body = {
+        "schemaVersion": 2,
+        "mediaType": OCI_INDEX,
+        "manifests": [descriptor_json(image.descriptor)],
+    }
+    index = Manifest.parse(json.dumps(body).encode(), OCI_INDEX)
+
+    await repository.put_manifest(index, Tag("v1"))
+
+    reader = client.registry.repository(PATH)
+    assert await observed(reader) in ({"v1": index.digest}, {"v1": None})
+    assert (await reader.resolve(Tag("v1"))).digest == index.digest
+    assert (await reader.get_manifest(index.digest)).content == index.content
+    child = await reader.get_manifest(image.digest)
+    async with reader.read_blob(child.layers[0]) as pieces:
+        assert len(await read(pieces)) == child.layers[0].size
+    assert client.heard.warnings == []
