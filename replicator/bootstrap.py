@@ -107,6 +107,7 @@ async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[S
 
     Raises StoreError if the database cannot be used.
     """
+    from replicator.service.lease import Lease
     from replicator.service.rulebook import Rulebook
     from replicator.service.runner import RunLimits, Runner
     from replicator.store.database import Database
@@ -114,21 +115,25 @@ async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[S
     from replicator.store.ledger import Ledger
     from replicator.store.rules import Rules
     from replicator.transfer.copy import Transfer
+    from replicator.transfer.fail_points import pass_by
 
     async with (
         await Database.open(config.service.database, upgrade=True) as database,
         open_registries(config, listener=listener) as registries,
     ):
         ledger, runs = Ledger(database), _runs(database)
-        inventory = LedgerInventory(ledger, _now)
+        inventory, lease = LedgerInventory(ledger, _now), Lease()
+        # With a file it can be seen that a process is there, so nobody takes its runs.
+        guard = pass_by if database.embedded else lease.check
         runner = Runner(
             registries=registries,
-            copier=Transfer(inventory=inventory, listener=listener),
+            copier=Transfer(inventory=inventory, listener=listener, fail_point=guard),
             ledger=ledger,
             runs=runs,
             clock=_now,
             confirm_after=config.service.confirm_after,
             limits=RunLimits(images=config.service.concurrency),
+            lease=lease,
         )
         try:
             yield Service(Rulebook(Rules(database), config.rules), runs, runner, database)

@@ -93,6 +93,10 @@ class Runs(Protocol):
 
     async def renew(self, now: datetime) -> None: ...
 
+    async def taken(self, runs: Collection[str]) -> frozenset[str]:
+        """Return which of *runs* of this process are another's by now, or wait for one."""
+        ...
+
     async def to_cancel(self) -> frozenset[str]:
         """Return the runs of this process that somebody wants to end."""
         ...

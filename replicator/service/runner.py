@@ -26,6 +26,7 @@ from replicator.service.copy_slots import CopySlots, Valve
 from replicator.service.discovering import discover
 from replicator.service.freshness import CONFIRM_AFTER, Freshness
 from replicator.service.journal import Journal
+from replicator.service.lease import Lease
 from replicator.service.ledger_reader import LedgerReader
 from replicator.service.only import Only
 from replicator.service.protocols import Copier, Ledger, Notes, Runs
@@ -46,6 +47,7 @@ _log = logging.getLogger(__name__)
 _RENEW_EVERY: Final = 20.0
 # Seconds between two looks whether somebody wants a run to end; that has to act within five.
 _LOOK_EVERY: Final = 2.0
+_TAKEN: Final = "another process took this one for lost, and goes on with the run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ class RunLimits:
 class Runner:
     """Carries out rules: discovers, observes, plans and copies, all in one stream.
 
-    What runs at the same time shares registries and transfer. *sleep*, *clock* (in UTC) and
-    *random* are for tests to choose.
+    What runs at the same time shares registries and transfer. *lease* is told when the database
+    took a sign of life. *sleep*, *clock* (in UTC) and *random* are for tests to choose.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Runner:
         limits: RunLimits | None = None,
         random: Random | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        lease: Lease | None = None,
     ) -> None:
         self._registries = registries
         self._copier = copier
@@ -94,8 +97,10 @@ class Runner:
         self._freshness = Freshness(confirm_after, random=random or Random())  # noqa: S311
         self._sleep = sleep
         self._valve = Valve()
+        self._lease = lease or Lease()
         self._under_way: dict[str, asyncio.Task[object]] = {}
         self._cancelled: set[str] = set()
+        self._taken: set[str] = set()
 
     async def run(
         self, rule: Rule, *, trigger: str, dry_run: bool = False, retry: bool = False
@@ -182,10 +187,20 @@ class Runner:
         while True:
             await self._sleep(_RENEW_EVERY)
             try:
-                await self._runs.renew(self._clock())
+                await self._give_sign_of_life()
             except StoreError as error:
                 # The next sign is early enough; if the database stays away, the runs will tell.
                 _log.warning("lease not renewed", extra={"error": str(error)})
+
+    async def _give_sign_of_life(self) -> None:
+        """Renew the leases, and end runs that others took for lost before they write on."""
+        under_way, given_at = self._under_way.keys(), self._lease.now()
+        await self._runs.renew(self._clock())
+        for run in await self._runs.taken(frozenset(under_way)):
+            if run in self._under_way:
+                self._taken.add(run)
+                self._under_way[run].cancel()
+        self._lease.extend(given_at)
 
     async def _run(
         self,
@@ -216,8 +231,10 @@ class Runner:
                     await self._carry_out(self._context(rule, sources, journal, only))
                 return await journal.finish(journal.state, requests, error=journal.complaint)
             except asyncio.CancelledError:
-                if self._is_unwanted(journal.run):
+                if self._is_meant(journal.run, self._cancelled):
                     return await journal.finish(RunState.CANCELLED, requests)
+                if self._is_meant(journal.run, self._taken):
+                    return journal.report(RunState.FAILED, requests, error=_TAKEN)
                 await journal.break_off(requests)
                 raise
             except LeaseLost as error:
@@ -237,11 +254,12 @@ class Runner:
         finally:
             self._under_way.pop(run, None)
             self._cancelled.discard(run)
+            self._taken.discard(run)
 
-    def _is_unwanted(self, run: str) -> bool:
-        """Say whether it was this run that somebody cancelled; then its task goes on."""
+    def _is_meant(self, run: str, ended: set[str]) -> bool:
+        """Say whether it was this run that was to be ended; then its task goes on."""
         task = asyncio.current_task()
-        return run in self._cancelled and task is not None and task.uncancel() == 0
+        return run in ended and task is not None and task.uncancel() == 0
 
     async def _carry_out(self, context: RunContext) -> None:
         """Take up each repository as it is discovered."""

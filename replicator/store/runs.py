@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -53,6 +53,14 @@ class Runs:
         mine = update(run).where(run.c.owner == self._owner, run.c.finished_at.is_(None))
         async with self._database.writing() as connection:
             await connection.execute(mine.values(leased_until=now + LEASE))
+
+    async def taken(self, runs: Collection[str]) -> frozenset[str]:
+        """Return which of *runs*, which were this process's, are another's or wait for one."""
+        if not runs:
+            return frozenset()
+        query = select(run.c.id).where(run.c.id.in_(runs), run.c.owner != self._owner)
+        async with self._database.reading() as connection:
+            return frozenset((await connection.scalars(query)).all())
 
     async def to_cancel(self) -> frozenset[str]:
         """Return the runs of this process that somebody asked to be cancelled."""

@@ -49,7 +49,7 @@ class Bench:
     def destination(self):
         return self.world.content(DESTINATION)
 
-    def runner(self):
+    def runner(self, **options):
         registries = Registries(
             {},
             open_registry=lambda settings, *, listener: FakeRegistry(
@@ -69,6 +69,7 @@ class Bench:
             limits=self.limits,
             random=Random(1),
             sleep=self.sleep,
+            **options,
         )
 
     async def run(self, rule, **options):

@@ -261,6 +261,7 @@ class FakeRuns:
         self.renewed = asyncio.Semaphore(0)
         self.active = set()
         self.unwanted = frozenset()
+        self.stolen = frozenset()
         self.released = []
 
     async def start(self, rule, trigger, now):
@@ -275,6 +276,9 @@ class FakeRuns:
 
     async def renew(self, now):
         self.renewed.release()
+
+    async def taken(self, runs):
+        return self.stolen & runs
 
     async def to_cancel(self):
         return self.unwanted

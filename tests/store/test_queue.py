@@ -190,3 +190,13 @@ async def test_a_rule_is_in_step_since_its_last_run_that_left_nothing_undone(dat
         await runs.finish(run.id, state, Totals(), NOON + HOUR)
 
     assert (await standing(database)).in_step_at == {"base-images": NOON, "new": None}
+
+
+async def test_a_process_learns_which_of_its_runs_are_anothers_by_now(database, queue, runs):
+    await queue.add(a_rule("ours"), "person", NOON)
+    ours = await queue.claim(NOON)
+    await queue.add(a_rule("theirs"), "person", NOON)
+    theirs = await Queue(database, ELSEWHERE).claim(NOON)
+
+    assert await runs.taken({ours.id, theirs.id}) == {theirs.id}
+    assert await runs.taken(()) == frozenset()

@@ -1,0 +1,77 @@
+"""A process that others took for lost moves no tag any more."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from replicator.errors import LeaseLost
+from replicator.service.lease import LASTS, Lease
+from replicator.service.runner import Runner
+from replicator.store.abandoned import LEASE
+from replicator.store.records import RunState
+from replicator.transfer.fail_points import FailPoint
+from tests.service.conftest import rule
+from tests.service.fakes import START
+
+
+class Monotonic:
+    def __init__(self):
+        self.seconds = 1000.0
+
+    def __call__(self):
+        return self.seconds
+
+
+def test_a_tag_may_be_written_within_the_lease_and_not_after():
+    clock = Monotonic()
+    lease = Lease(40, monotonic=clock)
+    clock.seconds += 40
+    lease.check(FailPoint.BEFORE_TAG_PUT)
+
+    clock.seconds += 1
+    with pytest.raises(LeaseLost, match="the tag was not written"):
+        lease.check(FailPoint.BEFORE_TAG_PUT)
+    lease.check(FailPoint.BEFORE_BLOB_PUT)
+
+
+def test_a_sign_of_life_counts_from_when_it_was_given_not_from_when_it_was_heard():
+    clock = Monotonic()
+    lease = Lease(40, monotonic=clock)
+    given_at = lease.now()
+    clock.seconds += 30
+    lease.extend(given_at)
+
+    clock.seconds += 11
+    with pytest.raises(LeaseLost):
+        lease.check(FailPoint.BEFORE_TAG_PUT)
+
+
+def test_our_own_lease_ends_well_before_others_take_the_run():
+    assert LEASE.total_seconds() - LASTS >= 20
+
+
+async def test_a_run_that_others_go_on_with_is_ended_here_before_the_lease_counts_again(bench):
+    bench.source.put("1")
+    bench.copier.endless = {"1"}
+    ticks, clock = asyncio.Queue(), Monotonic()
+    bench.sleep = lambda seconds: ticks.get() if seconds > 5 else asyncio.Event().wait()
+    lease = Lease(40, monotonic=clock)
+    runner: Runner = bench.runner(lease=lease)
+    record = replace(await bench.runs.start(rule(), "schedule", START), queued_at=START)
+    alive = asyncio.create_task(runner.keep_alive())
+    running = asyncio.create_task(runner.carry_out(record))
+    while not bench.copier.running:  # noqa: ASYNC110 - the fakes set no events
+        await asyncio.sleep(0)
+    clock.seconds += 100
+    bench.runs.stolen = frozenset({record.id})
+
+    ticks.put_nowait("wake up")
+    report = await running
+
+    assert (report.state, report.error[:29]) == (RunState.FAILED, "another process took this one")
+    assert bench.runs.finished == {}
+    assert bench.runs.released == []
+    alive.cancel()
