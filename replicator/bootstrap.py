@@ -7,7 +7,7 @@ looks at the history speaks to no registry.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from replicator.registry.keychain import Keychain
     from replicator.registry.settings import Credentials
     from replicator.service.desk import Desk
+    from replicator.service.explaining import Explainer
     from replicator.service.one_off import OneOff
     from replicator.service.protocols import Repository
     from replicator.service.registries import Registries
     from replicator.service.rulebook import Rulebook
     from replicator.service.runner import Runner
     from replicator.service.serving import Serving
+    from replicator.service.status import RuleStatus
     from replicator.store.database import Database
     from replicator.store.queue import Queue
     from replicator.store.runs import Runs
@@ -113,6 +115,7 @@ async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[S
     from replicator.store.database import Database
     from replicator.store.inventory import LedgerInventory
     from replicator.store.ledger import Ledger
+    from replicator.store.notes import TagNotes
     from replicator.store.rules import Rules
     from replicator.transfer.copy import Transfer
     from replicator.transfer.fail_points import pass_by
@@ -130,6 +133,7 @@ async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[S
             copier=Transfer(inventory=inventory, listener=listener, fail_point=guard),
             ledger=ledger,
             runs=runs,
+            notes=TagNotes(database),
             clock=_now,
             confirm_after=config.service.confirm_after,
             limits=RunLimits(images=config.service.concurrency),
@@ -220,6 +224,62 @@ async def open_desk(config: Config) -> AsyncIterator[Desk]:
             is_served=lambda: is_served(database, _now()),
             clock=_now,
         )
+
+
+@asynccontextmanager
+async def open_explainer(
+    config: Config,
+) -> AsyncIterator[tuple[Explainer, Rulebook]]:
+    """Build what explains tags. Raises StoreError if there is no database yet."""
+    from replicator.events import ignore
+    from replicator.service.explaining import Explainer
+    from replicator.service.rulebook import Rulebook
+    from replicator.store.history import History
+    from replicator.store.ledger import Ledger
+    from replicator.store.notes import TagNotes
+    from replicator.store.rules import Rules
+
+    async with (
+        _open_existing(config) as database,
+        open_registries(config, listener=ignore) as registries,
+    ):
+        if database is None:
+            raise StoreError("there is no database yet; `replicate run` makes it")
+        explainer = Explainer(
+            registries=registries,
+            ledger=Ledger(database),
+            notes=TagNotes(database),
+            history=History(database),
+            clock=_now,
+        )
+        yield explainer, Rulebook(Rules(database), config.rules)
+
+
+@asynccontextmanager
+async def open_status(
+    config: Config,
+) -> AsyncIterator[Callable[[], Awaitable[Sequence[RuleStatus]]]]:
+    """Open what says how each rule is doing. Raises StoreError if there is no database yet."""
+    from replicator.service.rulebook import Rulebook
+    from replicator.service.status import status_of
+    from replicator.store.history import History
+    from replicator.store.notes import TagNotes
+    from replicator.store.rules import Rules
+
+    async with _open_existing(config) as database:
+        if database is None:
+            raise StoreError("there is no database yet; `replicate run` makes it")
+        rulebook = Rulebook(Rules(database), config.rules)
+
+        async def status() -> Sequence[RuleStatus]:
+            return await status_of(
+                await rulebook.all(),
+                history=History(database),
+                notes=TagNotes(database),
+                clock=_now,
+            )
+
+        yield status
 
 
 @asynccontextmanager

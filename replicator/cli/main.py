@@ -10,7 +10,21 @@ from typing import Annotated
 import typer
 
 from replicator import __version__
-from replicator.cli import apply, copy, database, demo, login, registry, rules, run, runs, serve
+from replicator.cli import (
+    apply,
+    apply_plan,
+    copy,
+    database,
+    demo,
+    explain,
+    login,
+    registry,
+    rules,
+    run,
+    runs,
+    serve,
+    status,
+)
 from replicator.cli.exit_codes import FAILED, USAGE, code_of
 from replicator.cli.groups import examples, help_unless_called
 from replicator.cli.interruption import Interrupted
@@ -37,6 +51,9 @@ app.command(name="copy", epilog=copy.EXAMPLES)(copy.copy)
 app.command(name="run", epilog=run.RUN_EXAMPLES)(run.run)
 app.command(name="plan", epilog=run.PLAN_EXAMPLES)(run.plan)
 app.command(name="serve", epilog=serve.EXAMPLES)(serve.serve)
+app.command(name="apply-plan", epilog=apply_plan.EXAMPLES)(apply_plan.apply_plan)
+app.command(name="explain", epilog=explain.EXAMPLES)(explain.explain)
+app.command(name="status", epilog=status.EXAMPLES)(status.status)
 app.add_typer(runs.app, name="runs")
 app.add_typer(rules.app, name="rule")
 app.command(name="apply", epilog=apply.EXAMPLES)(apply.apply)

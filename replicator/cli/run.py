@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -24,7 +25,7 @@ RUN_EXAMPLES: Final = examples(
     "replicate --config rules.toml run --report - | jq .runs[].counts",
 )
 PLAN_EXAMPLES: Final = examples(
-    "replicate plan", "replicate plan base-images", "replicate plan base-images --json"
+    "replicate plan", "replicate plan base-images --json", "replicate plan --out plan.json"
 )
 _TRIGGER: Final = "command line"
 
@@ -44,6 +45,10 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done, and write nothing.")
     ] = False,
+    retry: Annotated[
+        bool,
+        typer.Option("--retry", help="Try tags now that wait after a failure; so do named rules."),
+    ] = False,
     report: Report = None,
     detach: Detach = False,
 ) -> None:
@@ -59,7 +64,9 @@ def run(
     from replicator.cli.output import check_report
 
     check_report(report)
-    reports, announced = _carry_out(session_of(context), rules or (), dry_run=dry_run)
+    reports, announced = _carry_out(
+        session_of(context), rules or (), dry_run=dry_run, retry=retry or bool(rules)
+    )
     raise typer.Exit(show_runs(reports, announced, report, dry_run=dry_run))
 
 
@@ -89,16 +96,31 @@ def show_runs(
     return exit_code(reports)
 
 
-def plan(context: typer.Context, rules: _Rules = None, json: Json = False) -> None:
+def plan(
+    context: typer.Context,
+    rules: _Rules = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the plan there, for `replicate apply-plan`."),
+    ] = None,
+    json: Json = False,
+) -> None:
     """Show what a run would do with each tag, and why.
 
-    Both sides are only asked, by requests that count as no pull; nothing is written.
+    Both sides are only asked, and nothing is written. Sizes are those of whole images, whatever
+    the destination has of them already; of images on Docker Hub there are none, as reading a
+    manifest there counts as a pull.
     """
-    from replicator.cli.output import print_json
+    from replicator.cli.apply_plan import write_plan
+    from replicator.cli.output import check_report, print_json
     from replicator.cli.reports import complain_of, plan_json, plan_text
     from replicator.service.report import exit_code
 
-    reports, announced = _carry_out(session_of(context), rules or (), dry_run=True)
+    if out is not None:
+        check_report(str(out))
+    reports, announced = _carry_out(session_of(context), rules or (), dry_run=True, sizes=True)
+    if out is not None:
+        write_plan(reports, out)
     if json:
         print_json({"plans": list(map(plan_json, reports))})
     for each in reports:
@@ -130,13 +152,18 @@ async def _ask(session: Session, names: Sequence[str]) -> tuple[Sequence[RunReco
 
 
 def _carry_out(
-    session: Session, names: Sequence[str], *, dry_run: bool
+    session: Session,
+    names: Sequence[str],
+    *,
+    dry_run: bool,
+    retry: bool = False,
+    sizes: bool = False,
 ) -> tuple[Sequence[RunReport], Collection[tuple[str, str]]]:
     """Return the reports, and which failed tags were announced while that went on."""
     from replicator.cli.messages import say
     from replicator.cli.running import run_async
 
-    work = _run(session, names, dry_run=dry_run)
+    work = _run(session, names, dry_run=dry_run, retry=retry, sizes=sizes)
     reports, failed = run_async(work, loop_factory=bootstrap.new_event_loop)
     if not reports:
         say("no rule is enabled; one that is named is carried out all the same")
@@ -144,7 +171,12 @@ def _carry_out(
 
 
 async def _run(
-    session: Session, names: Sequence[str], *, dry_run: bool
+    session: Session,
+    names: Sequence[str],
+    *,
+    dry_run: bool,
+    retry: bool = False,
+    sizes: bool = False,
 ) -> tuple[Sequence[RunReport], Collection[tuple[str, str]]]:
     from replicator.cli.progress import FailedTags, shown_progress
     from replicator.events import to_all
@@ -156,5 +188,9 @@ async def _run(
             if not dry_run:
                 await service.rulebook.bring_in()
             rules = await service.rulebook.named(names)
-            reports = await service.runner.run_all(rules, trigger=_TRIGGER, dry_run=dry_run)
+            reports: Sequence[RunReport] = await service.runner.run_all(
+                rules, trigger=_TRIGGER, dry_run=dry_run, retry=retry
+            )
+            if sizes:
+                reports = [await service.runner.with_sizes(report) for report in reports]
             return reports, failed.tags

@@ -256,6 +256,7 @@ class Journal:
             sorted(self.actions, key=lambda each: (each.destination, each.tag)),
             sorted(self.left_out, key=lambda each: each.source),
             error,
+            self._rule,
         )
 
     def _fail(self, source: str, action: Action, error: ActionError, attempts: int = 1) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from replicator.errors import PullsSpent, RateLimited, RegistryError, ReplicatorError, TagImmutable
 from replicator.planning.plan import Action
+from replicator.planning.rule import Rule
 from replicator.store.records import ActionError, RunState
 from replicator.transfer.order import Tally
 
@@ -64,7 +65,7 @@ class RunReport:
     """What one run of a rule did.
 
     ``run`` is empty for a dry run, which leaves no record but has ``actions`` and ``left_out``:
-    what would be done, and what would not.
+    what would be done, and what would not. ``definition`` is the rule as it was carried out.
     """
 
     rule: str
@@ -79,6 +80,7 @@ class RunReport:
     actions: Sequence[Action] = ()
     left_out: Sequence[LeftOut] = ()
     error: str = ""
+    definition: Rule | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as it stands in the file of ``--report``."""

@@ -109,7 +109,7 @@ class RepositoryRun:
             await self._start(group, tags, goals)
 
     def _tag_run(self, handling: Handling, *, named: bool) -> TagRun:
-        return TagRun(self._context, self._source, self._observer, handling, named=named)
+        return TagRun(self._context, self._source, handling, named=named)
 
     def _goals(self, verdicts: Sequence[Verdict], ways: Sequence[_Way]) -> list[Goal]:
         """Return where the selected tags go; the others are shown in a plan."""
@@ -144,5 +144,5 @@ class RepositoryRun:
             if not each:
                 continue
             await slots.acquire()
-            task = group.create_task(tags.carry_out(tag, each))
+            task = group.create_task(tags.carry_out(self._observer, tag, each))
             task.add_done_callback(lambda _: slots.release())

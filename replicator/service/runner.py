@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
-from typing import Final
+from typing import Final, TypeAlias
 
 from replicator.errors import (
+    ConfigError,
     LayoutError,
     LeaseLost,
     RegistryError,
@@ -24,11 +25,14 @@ from replicator.planning.prepared import PreparedRule, prepare
 from replicator.planning.rule import Rule
 from replicator.service.copy_slots import CopySlots, Valve
 from replicator.service.discovering import discover
+from replicator.service.estimating import with_sizes
 from replicator.service.freshness import CONFIRM_AFTER, Freshness
 from replicator.service.journal import Journal
 from replicator.service.lease import Lease
 from replicator.service.ledger_reader import LedgerReader
 from replicator.service.only import Only
+from replicator.service.plan_file import PlannedRule
+from replicator.service.plan_run import PlanRun, changes_since
 from replicator.service.protocols import Copier, Ledger, Notes, Runs
 from replicator.service.registries import Registries
 from replicator.service.report import RunReport
@@ -48,6 +52,10 @@ _RENEW_EVERY: Final = 20.0
 # Seconds between two looks whether somebody wants a run to end; that has to act within five.
 _LOOK_EVERY: Final = 2.0
 _TAKEN: Final = "another process took this one for lost, and goes on with the run"
+# Changes since a plan was made that a message names.
+_SHOWN: Final = 10
+
+Work: TypeAlias = Callable[[RunContext], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +142,47 @@ class Runner:
                 journal = self._journal(rule.rule, retry=retry or only is not None)
                 return await self._run(rule, sources, journal, trigger, dry_run=dry_run, only=only)
 
+        work = together(map(one, prepared))
+        return tuple(await work if dry_run else await self._alive(work))
+
+    async def apply(
+        self, planned: Sequence[PlannedRule], rules: Mapping[str, Rule], *, trigger: str
+    ) -> tuple[RunReport, ...]:
+        """Do what was reviewed, exactly, and return a report for each rule.
+
+        Before anything is done, all of it is held against what is there now. Raises ConfigError
+        that says what changed, of *rules* or at a destination.
+        """
+        changes = await changes_since(planned, rules, self._registries, self._ledger)
+        if changes:
+            more = f"; and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
+            raise ConfigError(
+                f"the plan no longer fits, nothing was done: {'; '.join(changes[:_SHOWN])}{more}"
+            )
+
+        async def one(plan: PlannedRule) -> RunReport:
+            rule = prepare(Only.of(()).limit(plan.rule))
+            sources = SharedSources(self._registries, [rule.source])
+            journal = self._journal(rule.rule, retry=True)
+            work = PlanRun(plan.actions).carry_out
+            return await self._run(rule, sources, journal, trigger, dry_run=False, work=work)
+
+        return tuple(await self._alive(together(map(one, planned))))
+
+    async def with_sizes(self, report: RunReport) -> RunReport:
+        """Return the report of a dry run with an estimate of the bytes; see estimating."""
+        platforms = report.definition.platforms if report.definition else ()
+        actions = await with_sizes(report.actions, self._registries, platforms)
+        return replace(report, actions=actions)
+
+    async def _alive(self, work: Awaitable[Sequence[RunReport]]) -> Sequence[RunReport]:
+        """Wait for *work* while the leases of its runs are kept."""
         with _single_error():
             async with asyncio.TaskGroup() as group:
-                signs_of_life = None if dry_run else group.create_task(self.keep_alive())
-                reports = await together(map(one, prepared))
-                if signs_of_life is not None:
-                    signs_of_life.cancel()
-        return tuple(reports)
+                signs_of_life = group.create_task(self.keep_alive())
+                reports = await work
+                signs_of_life.cancel()
+        return reports
 
     async def carry_out(self, record: RunRecord) -> RunReport:
         """Carry out a run that was claimed; ``keep_alive`` has to go on meanwhile.
@@ -210,7 +252,8 @@ class Runner:
         trigger: str,
         *,
         dry_run: bool,
-        only: Only | None,
+        only: Only | None = None,
+        work: Work | None = None,
     ) -> RunReport:
         """Carry out one rule, between its start and its end in the history."""
         if not dry_run:
@@ -218,17 +261,23 @@ class Runner:
                 await journal.start(trigger)
             except RunActive as error:
                 return journal.report(RunState.FAILED, error=str(error))
-        return await self._perform(rule, sources, journal, only)
+        return await self._perform(rule, sources, journal, only, work)
 
     async def _perform(
-        self, rule: PreparedRule, sources: SharedSources, journal: Journal, only: Only | None
+        self,
+        rule: PreparedRule,
+        sources: SharedSources,
+        journal: Journal,
+        only: Only | None,
+        work: Work | None = None,
     ) -> RunReport:
-        """Do what a rule says, and write down how that ended."""
+        """Do what a rule says, or that *work* alone, and write down how that ended."""
         with counted_requests() as requests, self._cancellable(journal.run):
             try:
                 with _single_error():
                     await journal.notes.load()
-                    await self._carry_out(self._context(rule, sources, journal, only))
+                    context = self._context(rule, sources, journal, only)
+                    await (work or self._carry_out)(context)
                 return await journal.finish(journal.state, requests, error=journal.complaint)
             except asyncio.CancelledError:
                 if self._is_meant(journal.run, self._cancelled):

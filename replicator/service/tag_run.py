@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Copy:
+class PlannedCopy:
     """A goal whose tag will be copied."""
 
     goal: Goal
@@ -42,14 +42,12 @@ class TagRun:
         self,
         context: RunContext,
         source: RepositoryReader,
-        observer: Observer,
         handling: Handling,
         *,
         named: bool,
     ) -> None:
         self._context = context
         self._source = source
-        self._observer = observer
         self._handling = handling
         self._named = named
         self._journal = context.journal
@@ -86,10 +84,15 @@ class TagRun:
             self._journal.hold(held, failing)
         return tuple(left)
 
-    async def carry_out(self, tag: Tag, goals: Sequence[Goal]) -> None:
+    async def copy_planned(self, source: SourceTag, copies: Sequence[PlannedCopy]) -> None:
+        """Copy what was planned, without a look at anything. Raises StoreError."""
+        await self._copy(source, copies)
+        await self._journal.flush_if_due()
+
+    async def carry_out(self, observer: Observer, tag: Tag, goals: Sequence[Goal]) -> None:
         """Do all that there is to do for one tag. Raises StoreError."""
         try:
-            source, sightings = await self._observer.observe(tag, goals)
+            source, sightings = await observer.observe(tag, goals)
             if self._handling.content is not None:
                 content = self._handling.content
                 source, sightings = await self._check(content, source, sightings)
@@ -105,7 +108,7 @@ class TagRun:
             self._fail(goals, ReplicatorError(f"internal error: {error!r}"), side="")
         await self._journal.flush_if_due()
 
-    async def _decide(self, source: SourceTag, sighting: Sighting) -> _Copy | None:
+    async def _decide(self, source: SourceTag, sighting: Sighting) -> PlannedCopy | None:
         """Plan one goal; return it if it has to be copied, else note what becomes of it."""
         if sighting.error is not None:
             self._journal.fail(_unplanned(sighting.goal), sighting.error, side=DESTINATION)
@@ -113,7 +116,7 @@ class TagRun:
         action = self._plan(source, sighting)
         match action.decision:
             case Decision.COPY:
-                return _Copy(sighting.goal, action)
+                return PlannedCopy(sighting.goal, action)
             case Decision.SKIP:
                 return await self._skip(source, sighting, action)
             case _:
@@ -147,14 +150,16 @@ class TagRun:
             self._journal.counts["selected"] -= 1
         return source, left
 
-    async def _skip(self, source: SourceTag, sighting: Sighting, action: Action) -> _Copy | None:
+    async def _skip(
+        self, source: SourceTag, sighting: Sighting, action: Action
+    ) -> PlannedCopy | None:
         """Leave a tag as it is, unless something new refers to it."""
         goal, row = sighting.goal, self._learnt(source, sighting)
         try:
             if goal.row is not None and self._must_see_referrers(goal.row):
                 if await self._has_new_referrers(goal, goal.row):
                     reason = "something new refers to it at the source"
-                    return _Copy(goal, replace(action, decision=Decision.COPY, reason=reason))
+                    return PlannedCopy(goal, replace(action, decision=Decision.COPY, reason=reason))
                 row = replace(row or goal.row, referrers_at=self._context.clock())
         except ReplicatorError as error:
             self._journal.fail(action, reason_of(error), side=side_of(error))
@@ -203,7 +208,7 @@ class TagRun:
                 return True
         return False
 
-    async def _copy(self, source: SourceTag, copies: Sequence[_Copy]) -> None:
+    async def _copy(self, source: SourceTag, copies: Sequence[PlannedCopy]) -> None:
         """Copy one image to all destinations that need it, and note what became of each."""
         order = Order(
             self._source,
@@ -219,7 +224,7 @@ class TagRun:
         for each, result in zip(copies, results, strict=True):
             self._note(each, result)
 
-    def _note(self, copy: _Copy, result: Result) -> None:
+    def _note(self, copy: PlannedCopy, result: Result) -> None:
         match result:
             case Result(error=None, source_digest=Digest() as source, digest=Digest() as digest):
                 row = self._row(copy.goal, source, digest)

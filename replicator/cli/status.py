@@ -1,0 +1,106 @@
+"""``replicate status``: how each rule is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from replicator import bootstrap
+from replicator.cli.groups import examples
+from replicator.cli.options import Json
+from replicator.cli.session import Session, session_of
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from replicator.planning.backoff import Failing
+    from replicator.service.status import RuleStatus
+
+EXAMPLES: Final = examples("replicate status", "replicate status --json | jq .rules[].lag_seconds")
+_HEADER: Final = ("RULE", "LAST RUN", "STATE", "LAST SUCCESS", "LAG", "NEXT DUE", "FAILING")
+
+
+def status(context: typer.Context, json: Json = False) -> None:
+    """Show of each rule when it last succeeded, when it is due, and which tags fail.
+
+    The lag is how old the last state of the source is that the destination is sure to have.
+    """
+    from replicator.cli.output import print_json, print_table
+    from replicator.cli.running import run_async
+
+    found = run_async(_status(session_of(context)))
+    if json:
+        print_json({"rules": list(map(_json, found))})
+        return
+    print_table(_HEADER, map(_row, found))
+    failing = [each for rule in found for each in rule.failing]
+    if failing:
+        print()
+        print_table(("RULE", "FAILING TAG", "SINCE", "WHY"), map(_failing_row, failing))
+
+
+async def _status(session: Session) -> Sequence[RuleStatus]:
+    async with bootstrap.open_status(session.config()) as status_now:
+        return await status_now()
+
+
+def _row(status: RuleStatus) -> tuple[object, ...]:
+    from replicator.cli.text import time_text
+
+    return (
+        status.rule.name,
+        time_text(status.last.started_at if status.last else None),
+        status.last.state.value if status.last else "-",
+        time_text(status.last_success.started_at if status.last_success else None),
+        _lag_text(status.lag),
+        time_text(status.next_due),
+        len(status.failing),
+    )
+
+
+def _lag_text(lag: timedelta | None) -> str:
+    from replicator.cli.text import seconds_text
+
+    if lag is None:
+        return "-"
+    return f"{lag.days} d {lag.seconds // 3600} h" if lag.days else seconds_text(lag.seconds)
+
+
+def _failing_row(failing: Failing) -> tuple[object, ...]:
+    from replicator.cli.text import time_text
+
+    place = f"{failing.source} → {failing.destination}:{failing.tag}"
+    return failing.rule, place, time_text(failing.since), failing.reason
+
+
+def _json(status: RuleStatus) -> dict[str, Any]:
+    from replicator.cli.output import time_json
+
+    last, good = status.last, status.last_success
+    return {
+        "rule": status.rule.name,
+        "enabled": status.rule.enabled,
+        "last_run": last and last.id,
+        "state": last and last.state.value,
+        "last_run_at": last and time_json(last.started_at),
+        "last_success": good and good.id,
+        "last_success_at": good and time_json(good.started_at),
+        "lag_seconds": None if status.lag is None else round(status.lag.total_seconds(), 3),
+        "next_due": time_json(status.next_due),
+        "failing": [
+            {
+                "source": each.source,
+                "destination": str(each.destination),
+                "tag": str(each.tag),
+                "failures": each.failures,
+                "class": each.kind,
+                "side": each.side,
+                "message": each.message,
+                "since": time_json(each.since),
+                "next_try_at": time_json(each.next_try_at),
+            }
+            for each in status.failing
+        ],
+    }

@@ -1,0 +1,97 @@
+"""Plans as files: what was reviewed, to be carried out as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from replicator.errors import ConfigError, ReplicatorError
+from replicator.oci.digest import Digest
+from replicator.oci.reference import RepositoryName, Tag
+from replicator.planning.observation import DestinationTag, Presence
+from replicator.planning.plan import Action, Decision
+from replicator.planning.rule import Rule
+from replicator.service.report import RunReport
+from replicator.store.documents import rule_from_document, rule_to_document
+
+_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRule:
+    """What a plan says of one rule, which is as it was then."""
+
+    rule: Rule
+    actions: Sequence[Action]
+
+
+def plan_to_document(reports: Iterable[RunReport], *, now: datetime) -> dict[str, Any]:
+    """Return the plans that dry runs ended with, for a file."""
+    return {
+        "version": _VERSION,
+        "made_at": now.isoformat(),
+        "plans": [
+            {
+                "rule": rule_to_document(report.definition),
+                "actions": list(map(_to_json, report.actions)),
+            }
+            for report in reports
+            if report.definition is not None
+        ],
+    }
+
+
+def plan_from_document(document: Any, *, where: str) -> tuple[PlannedRule, ...]:
+    """Read what ``plan_to_document`` wrote. Raises ConfigError that says *where*."""
+    if not isinstance(document, dict) or document.get("version") != _VERSION:
+        raise ConfigError(f"{where}: is no plan that this version of replicate has made")
+    try:
+        return tuple(
+            PlannedRule(
+                rule_from_document(plan["rule"]["name"], plan["rule"]),
+                tuple(map(_from_json, plan["actions"])),
+            )
+            for plan in document["plans"]
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, ReplicatorError) as error:
+        raise ConfigError(f"{where}: the plan was changed by hand: {error!r}") from None
+
+
+def _to_json(action: Action) -> dict[str, Any]:
+    found = action.found
+    return {
+        "decision": action.decision.value,
+        "reason": action.reason,
+        "source": None if action.source is None else str(action.source),
+        "source_tag": action.source_tag,
+        "destination": str(action.destination),
+        "tag": action.tag,
+        "digest": _text(action.digest),
+        "size": action.size,
+        "found": found and {"presence": found.presence.value, "digest": _text(found.digest)},
+    }
+
+
+def _from_json(value: Any) -> Action:
+    found = value["found"]
+    return Action(
+        Decision(value["decision"]),
+        value["reason"],
+        RepositoryName.parse(value["destination"]),
+        Tag(value["tag"]),
+        value["source"] and RepositoryName.parse(value["source"]),
+        value["source_tag"] and Tag(value["source_tag"]),
+        _digest(value["digest"]),
+        value["size"],
+        found and DestinationTag(Presence(found["presence"]), _digest(found["digest"])),
+    )
+
+
+def _text(digest: Digest | None) -> str | None:
+    return None if digest is None else str(digest)
+
+
+def _digest(text: str | None) -> Digest | None:
+    return None if text is None else Digest.parse(text)
