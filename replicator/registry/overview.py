@@ -43,13 +43,14 @@ class Overview:
     async def tags(self, plain: Tags) -> AsyncGenerator[tuple[ListedTag, ...], None]:
         """List the tags of a repository, each once; *plain* lists them without digests."""
         path = plain.name.path
-        vendor, refusal = self._vendor(path), None
+        vendor, refusal, has_begun = self._vendor(path), None, False
         if vendor is None:
             async with aclosing(plain.list()) as pages:
                 async for page in pages:
                     # The first answer may tell what the registry is, and so of a better way.
-                    if (vendor := self._vendor(path)) is not None:
+                    if not has_begun and (vendor := self._vendor(path)) is not None:
                         break
+                    has_begun = True
                     yield tuple(map(ListedTag, page))
                 else:
                     return

@@ -89,6 +89,23 @@ async def test_a_robot_that_may_only_pull_lists_at_the_registry_and_that_is_said
     assert len(client.heard.warnings) == 1
 
 
+async def test_an_api_that_opens_while_the_registry_is_listed_shows_no_tag_twice(start_harbor):
+    harbor, client = await start_harbor(login=ROBOT, private=("project",))
+    harbor.pull_only = {ROBOT.username}
+    image = store_image(harbor.storage, PATH, "v0000")
+    for number in range(1, 1500):
+        harbor.storage.put_tag(PATH, f"v{number:04}", image.digest)
+    await observed(client.registry.repository(PATH))
+
+    pages = client.registry.repository(PATH).observe_tags()
+    first = await anext(pages)
+    harbor.pull_only = set()
+    client.patience.seconds += 7200
+    rest = [each async for page in pages for each in page]
+
+    assert len({each.tag for each in (*first, *rest)}) == len(first) + len(rest) == 1500
+
+
 async def test_a_repository_that_is_missing_is_not_an_empty_one(start_harbor):
     harbor, client = await start_harbor(login=ADMIN)
 
