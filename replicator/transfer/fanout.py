@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
 from typing import Final
 
 from replicator.errors import TransferFailed
@@ -21,13 +21,14 @@ from replicator.transfer.route import Route
 from replicator.transfer.sides import reading_source
 
 # Seconds that the first destination waits for the others to say whether they need the blob.
-_GRACE: Final = 2.0
+_GRACE: Final = 4.0
 # In bytes; so far may one destination be behind the fastest before the read waits for it.
-_WINDOW: Final = 2 * 1024 * 1024
+_WINDOW: Final = 4 * 1024 * 1024
 # Seconds that one destination may hold up the others, with a share of the time that the blob
-# takes on top. Then it reads the rest for itself.
-_PATIENCE: Final = 1.0
-_SHARE: Final = 0.25
+# takes on top: whoever is half as fast as the others may stay. Then it reads the rest for itself,
+# which the source pays for. On a busy machine every destination is slow for a second now and then.
+_PATIENCE: Final = 3.0
+_SHARE: Final = 0.5
 
 
 class Fanouts:
@@ -75,7 +76,6 @@ class Fanout:
         self._failure: TransferFailed | None = None
         self._moved = Signal()
         self._started_at = 0.0
-        self._held_up = 0.0
 
     async def pieces(self, route: Route) -> AsyncGenerator[Piece, None]:
         """Yield the blob to the route's destination, which is ready for it now."""
@@ -158,24 +158,25 @@ class Fanout:
         while full := [each for each in self._attached() if each.queued >= _WINDOW]:
             if all(receiver.queue for receiver in self._attached()):
                 await self._moved.wait()
-            elif not await self._room_in_time():
-                for receiver in full:
-                    receiver.attached = False
-                self._moved.send()
+            else:
+                await self._wait_for(full)
 
-    async def _room_in_time(self) -> bool:
-        """Wait until something moves; False when the patience for this blob is used up."""
+    async def _wait_for(self, slow: Sequence[_Receiver]) -> None:
+        """Wait for those who hold up others, until something moves or somebody is too slow.
+
+        Each is blamed for itself: of several that are slow in turn, none is slow for long.
+        """
         now = asyncio.get_running_loop().time
         began = now()
-        patience = _PATIENCE + _SHARE * (began - self._started_at) - self._held_up
-        try:
-            async with asyncio.timeout(patience):
+        patience = _PATIENCE + _SHARE * (began - self._started_at)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience - max(each.held_up for each in slow)):
                 await self._moved.wait()
-        except TimeoutError:
-            return False
-        finally:
-            self._held_up += now() - began
-        return True
+        for receiver in slow:
+            receiver.held_up += now() - began
+            if receiver.held_up >= patience:
+                receiver.attached = False
+                self._moved.send()
 
     async def _shared_pieces(self, receiver: _Receiver) -> AsyncGenerator[Piece, None]:
         """Yield what is handed out, until all is, or the receiver is on its own."""
@@ -201,7 +202,10 @@ class Fanout:
 
 
 class _Receiver:
-    """A destination that takes part: how far it is, and what it did not take yet."""
+    """A destination that takes part: how far it is, and what it did not take yet.
+
+    ``held_up`` is how many seconds it kept others from going on.
+    """
 
     def __init__(self, repository: RepositoryName, roll: Roll) -> None:
         self.repository = repository
@@ -209,6 +213,7 @@ class _Receiver:
         self.queue: deque[bytes] = deque()
         self.queued = 0
         self.offset = 0
+        self.held_up = 0.0
         self.attached = True
 
     def take(self) -> bytes:

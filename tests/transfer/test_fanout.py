@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from functools import partial
 
 import pytest
 
@@ -71,6 +72,28 @@ async def test_a_slightly_slower_destination_keeps_sharing_the_read(world):
 
 
 @in_virtual_time
+async def test_destinations_that_are_slow_in_turn_keep_sharing_the_read(world):
+    # As on a busy machine: each is slow for two seconds, then the other one.
+    layer = large_image(world)
+    third = FakeRegistry("three.example")
+    registries = (world.registry, world.other_registry, third)
+
+    async def busy(number: int, call: Call) -> None:
+        if call.action == "send_piece":
+            is_slow = int(now() / 2) % len(registries) == number
+            await asyncio.sleep(0.2 if is_slow else 0.01)
+
+    for number, registry in enumerate(registries):
+        registry.hook = partial(busy, number)
+    to = (world.destination, world.other, third.repository("mirror/app"))
+
+    results = await world.transfer.copy(world.order(to=to))
+
+    assert [result.error for result in results] == [None] * 3
+    assert reads_of(world, layer) == [0]
+
+
+@in_virtual_time
 async def test_a_slow_destination_goes_on_with_a_read_of_its_own(world):
     layer = large_image(world)
     world.registry.hook = slow("send_piece", 0.001)
@@ -79,7 +102,7 @@ async def test_a_slow_destination_goes_on_with_a_read_of_its_own(world):
     began = now()
     await until(lambda: "v1" in world.destination.tags)
 
-    assert now() - began < 5
+    assert now() - began < 15
     assert [result.error for result in await copying] == [None, None]
     assert len(reads_of(world, layer)) == 2
 
@@ -89,7 +112,7 @@ async def test_two_reads_of_one_blob_do_not_get_into_each_other_s_way(world):
     layer = large_image(world)
     # Slow enough to be let go, and fast enough to read on while the others are still fed.
     world.registry.hook = slow("send_piece", 0.10)
-    world.other_registry.hook = slow("send_piece", 0.16)
+    world.other_registry.hook = slow("send_piece", 0.30)
 
     results = await copy_to_both(world)
 
@@ -269,7 +292,8 @@ async def test_a_read_is_bounded_by_its_slowest_receiver(world):
     world.registry.hook = world.other_registry.hook = sending
     await copy_to_both(world)
 
-    assert most < 4 * 1024 * 1024
+    # The window, and a piece that was handed out and one that is read.
+    assert most < 6 * 1024 * 1024
 
 
 @in_virtual_time
