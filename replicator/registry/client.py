@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -28,6 +27,7 @@ from replicator.registry.pagination import MAX_PAGE_SIZE, names
 from replicator.registry.plain_http import may_be_plain
 from replicator.registry.profile import profile_for
 from replicator.registry.pull_budget import PullBudget
+from replicator.registry.referrers import TagLists
 from replicator.registry.repository import Repository
 from replicator.registry.retry import Clock
 from replicator.registry.scopes import Scope
@@ -49,7 +49,7 @@ class Registry:
         self._authenticator = authenticator
         self._overview = Overview(sender, vendors)
         self._groundwork = Groundwork(sender, authenticator, vendors)
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._lists: WeakValueDictionary[str, TagLists] = WeakValueDictionary()
 
     @property
     def name(self) -> str:
@@ -69,13 +69,13 @@ class Registry:
     def repository(self, path: str) -> Repository:
         """Open the repository at *path*. Raises InvalidReference."""
         name = RepositoryName(self.name, path)
-        lock = self._locks.setdefault(path, asyncio.Lock())
+        lists = self._lists.setdefault(path, TagLists())
         return Repository(
             self._sender,
             name,
             overview=self._overview,
             groundwork=self._groundwork,
-            lock=lock,
+            lists=lists,
         )
 
     async def ping(self) -> None:

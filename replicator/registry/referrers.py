@@ -31,12 +31,20 @@ _COSIGN_SUFFIXES: Final = (".sig", ".att", ".sbom")
 _ABOUT_CONTENT: Final = frozenset({"NAME_UNKNOWN", "MANIFEST_UNKNOWN", "NOT_FOUND"})
 
 
-class Referrers:
-    """The referrers in one repository.
+class TagLists:
+    """Lists of the tag schema in one repository, shared by all of ours that write there.
 
-    *lock* is shared by all that write to the repository: the tag schema is read, changed and
-    written back, and the registry has no way to say that somebody else did so meanwhile.
+    They are read, changed and written back, and the registry has no way to say that somebody
+    else did so meanwhile.
     """
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.written: set[Tag] = set()
+
+
+class Referrers:
+    """The referrers in one repository."""
 
     def __init__(
         self,
@@ -45,13 +53,13 @@ class Referrers:
         *,
         manifests: Manifests,
         tags: Tags,
-        lock: asyncio.Lock,
+        lists: TagLists,
     ) -> None:
         self._sender = sender
         self._name = name
         self._manifests = manifests
         self._tags = tags
-        self._lock = lock
+        self._lists = lists
         self._listed_by_registry: set[tuple[Digest, Digest]] = set()
 
     async def list(self, subject: Digest) -> tuple[Descriptor, ...]:
@@ -80,7 +88,7 @@ class Referrers:
         if not unlisted or self._sender.knowledge.referrers_api:
             return
         if await self._by_api(subject) is None:
-            async with self._lock:
+            async with self._lists.lock:
                 await self._add_to_tag(Tag(schema_tag(subject)), unlisted)
 
     async def _by_api(self, subject: Digest) -> tuple[Descriptor, ...] | None:
@@ -170,14 +178,18 @@ class Referrers:
             return
         body["manifests"] += new
         content = json.dumps(body, separators=(",", ":")).encode()
+        self._lists.written.add(tag)
         await self._manifests.put(Manifest.parse(content, OCI_INDEX), tag)
         self._tags.note(tag)
 
     async def _index_at(self, tag: Tag) -> dict[str, Any]:
+        empty = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
+        if tag not in self._lists.written and self._tags.was_just_absent(tag):
+            return empty
         try:
             manifest = await self._manifests.get(tag)
         except errors.NotFound:
-            return {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
+            return empty
         if manifest.media_type != OCI_INDEX:
             raise errors.Rejected(
                 f"{self._name}:{tag} should list referrers, but is a {manifest.media_type}",

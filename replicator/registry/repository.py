@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 
@@ -17,7 +16,7 @@ from replicator.registry.groundwork import Groundwork
 from replicator.registry.manifests import Manifests
 from replicator.registry.overview import Overview
 from replicator.registry.protocols import ListedTag, Piece, Upload
-from replicator.registry.referrers import Referrers
+from replicator.registry.referrers import Referrers, TagLists
 from replicator.registry.sending import Sender
 from replicator.registry.tags import Tags
 from replicator.registry.uploads import Uploads
@@ -37,7 +36,7 @@ class Repository:
         *,
         overview: Overview,
         groundwork: Groundwork,
-        lock: asyncio.Lock,
+        lists: TagLists,
     ) -> None:
         self._name = name
         self._sender = sender
@@ -48,7 +47,7 @@ class Repository:
         self._blobs = Blobs(sender, name)
         self._uploads = Uploads(sender, name, self._blobs)
         self._referrers = Referrers(
-            sender, name, manifests=self._manifests, tags=self._tags, lock=lock
+            sender, name, manifests=self._manifests, tags=self._tags, lists=lists
         )
 
     @property

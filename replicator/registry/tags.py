@@ -18,6 +18,9 @@ from replicator.registry.sending import Sender
 # tag that matters instead, as that is cheaper unless there are thousands.
 _MOST_PAGES: Final = 10
 _DIGEST_TAGS: Final = ("sha256-", "sha512-")
+# Seconds for which a listing is as good as asking: who reads, changes and writes a tag has to
+# know what was there a moment ago.
+_JUST_NOW: Final = 10.0
 
 
 class Tags:
@@ -31,6 +34,7 @@ class Tags:
         self._sender = sender
         self._name = name
         self._digest_tags: set[str] | None = None
+        self._listed_at = float("-inf")
         self._is_too_long = False
         self._looking = asyncio.Lock()
 
@@ -41,14 +45,24 @@ class Tags:
     async def list(self) -> AsyncGenerator[tuple[Tag, ...], None]:
         """List the tags, page by page."""
         found: set[Tag] = set()
-        async for page in self._pages():
-            found.update(page)
-            yield page
-        self.note_all(found)
+        began = self._sender.clock.monotonic()
+        try:
+            async for page in self._pages():
+                found.update(page)
+                yield page
+        except NotFound:
+            self._note_listing((), began)
+            raise
+        self._note_listing(found, began)
 
     def note_all(self, tags: Iterable[Tag]) -> None:
         """Remember a listing that is complete."""
-        self._digest_tags = {tag for tag in tags if tag.startswith(_DIGEST_TAGS)}
+        self._note_listing(tags, float("-inf"))
+
+    def was_just_absent(self, tag: Tag) -> bool:
+        """Say whether a listing that was read a moment ago does not have a digest tag."""
+        age = self._sender.clock.monotonic() - self._listed_at
+        return self._digest_tags is not None and tag not in self._digest_tags and age < _JUST_NOW
 
     async def has(self, tag: Tag) -> bool | None:
         """Say whether a digest tag exists; None where only asking for it will tell."""
@@ -62,6 +76,10 @@ class Tags:
         if self._digest_tags is not None and tag.startswith(_DIGEST_TAGS):
             self._digest_tags.add(tag)
 
+    def _note_listing(self, tags: Iterable[Tag], began: float) -> None:
+        self._digest_tags = {tag for tag in tags if tag.startswith(_DIGEST_TAGS)}
+        self._listed_at = began
+
     async def _look(self) -> None:
         """List the tags for their digest tags alone, unless there are too many, or no right to."""
         pages = 0
@@ -72,7 +90,7 @@ class Tags:
                     if pages == _MOST_PAGES:
                         break
         except NotFound:
-            self._digest_tags = set()
+            pass
         except RegistryError as error:
             if error.retryable:
                 raise

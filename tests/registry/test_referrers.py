@@ -280,6 +280,51 @@ async def test_two_who_announce_at_once_do_not_lose_anything(without_api, client
     assert digests(await again.list_referrers(image.digest)) == digests(referrers)
 
 
+async def test_a_listing_of_a_moment_ago_says_that_there_is_no_list_yet(
+    without_api, client, repository
+):
+    image = await push_image(repository)
+    referrer = await push_referrer(repository, image.descriptor)
+    _ = [page async for page in repository.list_tags()]
+    before = client.heard.requests[RequestKind.MANIFEST_GET]
+
+    await repository.announce_referrers(image.digest, [referrer])
+
+    assert client.heard.requests[RequestKind.MANIFEST_GET] == before
+    again = client.registry.repository("team/app")
+    assert digests(await again.list_referrers(image.digest)) == digests([referrer])
+
+
+async def test_an_older_listing_says_nothing_about_who_writes_meanwhile(
+    without_api, client, repository, open_client, faulty
+):
+    image = await push_image(repository)
+    ours, theirs = [await push_referrer(repository, image.descriptor, each) for each in "ab"]
+    _ = [page async for page in repository.list_tags()]
+    other = open_client(faulty.host).registry.repository("team/app")
+    await other.announce_referrers(image.digest, [theirs])
+    client.patience.seconds += 60  # by when the listing is old
+
+    await repository.announce_referrers(image.digest, [ours])
+
+    again = client.registry.repository("team/app")
+    assert digests(await again.list_referrers(image.digest)) == digests([ours, theirs])
+
+
+async def test_a_list_that_another_run_began_is_no_new_one(without_api, client, repository):
+    image = await push_image(repository)
+    first, second = [await push_referrer(repository, image.descriptor, each) for each in "ab"]
+    other = client.registry.repository("team/app")
+    for each in (repository, other):
+        _ = [page async for page in each.list_tags()]
+
+    await repository.announce_referrers(image.digest, [first])
+    await other.announce_referrers(image.digest, [second])
+
+    again = client.registry.repository("team/app")
+    assert digests(await again.list_referrers(image.digest)) == digests([first, second])
+
+
 async def test_a_tag_that_is_no_list_is_left_alone(without_api, repository):
     image = await push_image(repository)
     referrer = await push_referrer(repository, image.descriptor)
