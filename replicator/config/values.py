@@ -66,7 +66,7 @@ def integer(least: int, most: int | None = None) -> Reader[int]:
 
     def read(value: Any, where: str) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
-            fix = f"; write {value} without quotes" if _is_number(value) else ""
+            fix = f"; write {printable(value)} without quotes" if _is_number(value) else ""
             raise wrong("a whole number", value, where, fix)
         _check_limits(value, least, most, where)
         return value
@@ -79,7 +79,7 @@ def number(least: float, most: float | None = None) -> Reader[float]:
 
     def read(value: Any, where: str) -> float:
         if not isinstance(value, int | float) or isinstance(value, bool):
-            fix = f"; write {value} without quotes" if _is_number(value) else ""
+            fix = f"; write {printable(value)} without quotes" if _is_number(value) else ""
             raise wrong("a number", value, where, fix)
         _check_limits(value, least, most, where)
         return value
@@ -105,7 +105,7 @@ def list_of(item: Reader[T]) -> Reader[tuple[T, ...]]:
 
     def read(value: Any, where: str) -> tuple[T, ...]:
         if not isinstance(value, list):
-            fix = f'; write ["{value}"]' if isinstance(value, str) else ""
+            fix = f'; write ["{printable(value)}"]' if isinstance(value, str) else ""
             raise wrong("a list", value, where, fix)
         return tuple(item(each, f"{where}[{n}]") for n, each in enumerate(value, start=1))
 
