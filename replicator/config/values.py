@@ -66,7 +66,7 @@ def integer(least: int, most: int | None = None) -> Reader[int]:
 
     def read(value: Any, where: str) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
-            fix = f"; write {printable(str(value))} without quotes" if _is_number(value) else ""
+            fix = f"; write {value} without quotes" if _is_number(value) else ""
             raise wrong("a whole number", value, where, fix)
         _check_limits(value, least, most, where)
         return value
@@ -79,7 +79,7 @@ def number(least: float, most: float | None = None) -> Reader[float]:
 
     def read(value: Any, where: str) -> float:
         if not isinstance(value, int | float) or isinstance(value, bool):
-            fix = f"; write {printable(str(value))} without quotes" if _is_number(value) else ""
+            fix = f"; write {value} without quotes" if _is_number(value) else ""
             raise wrong("a number", value, where, fix)
         _check_limits(value, least, most, where)
         return value
