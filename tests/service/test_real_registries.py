@@ -40,6 +40,7 @@ class Stage:
         self.database = f"sqlite:///{folder}/replicator.db"
         self.time_passed = timedelta(0)
         self.marks = (0, 0)
+        self.settings = {}
 
     def clock(self):
         return datetime.now(UTC) + self.time_passed
@@ -65,7 +66,7 @@ class Stage:
     async def process(self):
         """Everything as a new process has it."""
         registries = Registries(
-            {},
+            self.settings,
             open_registry=lambda settings, *, listener: open_registry(
                 settings, keychain=NoKeys(), listener=listener
             ),
