@@ -6,7 +6,8 @@ TOOLS := .tools/bin
 CPUS  ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo tools test slow conformance lint format lock clean
+.PHONY: help install demo tools test slow conformance bench bench-quick bench-memory lint format \
+	lock clean
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -17,6 +18,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@.ci/make-venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@# Where PYTHONDONTWRITEBYTECODE is set, every start would compile all of it.
+	$(VENV)/bin/python -m compileall -q replicator
 	@touch $@
 
 demo: install ## Watch images move between two registries on this machine
@@ -33,6 +36,18 @@ slow: install tools ## Run the tests that take minutes
 
 conformance: install tools ## Run the OCI conformance suite against the embedded registry
 	$(VENV)/bin/pytest tests/embedded/test_conformance.py
+
+bench: install tools ## Measure replicate and its rivals (an hour; SERVER=FILE for another registry)
+	$(VENV)/bin/python -m compileall -q replicator
+	$(VENV)/bin/python -m benchmarks.peers $(if $(SERVER),--server $(SERVER))
+
+bench-quick: install tools ## The same in five minutes: fewer scenarios, two rounds
+	$(VENV)/bin/python -m compileall -q replicator
+	$(VENV)/bin/python -m benchmarks.peers --quick $(if $(SERVER),--server $(SERVER)) \
+		--tools ours,regsync,crane,skopeo,oras
+
+bench-memory: install tools ## Measure the memory of large copies
+	$(VENV)/bin/python -m benchmarks.memory
 
 lint: install ## Check format, style, types and layers
 	$(VENV)/bin/ruff format --check .
