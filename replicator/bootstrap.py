@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from replicator.config import Config
     from replicator.events import Listener
+    from replicator.planning.rule import Rule
     from replicator.registry.client import Registry
     from replicator.registry.keychain import Keychain
     from replicator.registry.settings import Credentials
@@ -280,6 +281,15 @@ async def open_status(
             )
 
         yield status
+
+
+async def check_listable(config: Config, rules: Sequence[Rule]) -> None:
+    """Make sure that the patterns of *rules* can be listed. Raises ConfigError."""
+    from replicator.events import ignore
+    from replicator.service.listable import check_listable
+
+    async with open_registries(config, listener=ignore) as registries:
+        await check_listable(rules, registries)
 
 
 @asynccontextmanager

@@ -93,8 +93,12 @@ def _shown(value: Any) -> str:
 
 
 async def _compare(session: Session, wanted: Sequence[Rule], *, prune: bool) -> Difference:
-    async with bootstrap.open_rulebook(session.config()) as rulebook:
-        return await rulebook.compare(wanted, prune=prune)
+    config = session.config()
+    async with bootstrap.open_rulebook(config) as rulebook:
+        difference = await rulebook.compare(wanted, prune=prune)
+    new = (*difference.added, *(after for _, after in difference.changed))
+    await bootstrap.check_listable(config, new)
+    return difference
 
 
 async def _apply(session: Session, difference: Difference) -> None:

@@ -74,14 +74,12 @@ def edit(context: typer.Context, rule: _Name, said: dict[str, Any]) -> None:
     from replicator.config.rules import read_rule
 
     session = session_of(context)
+    before = run_async(_find(session, rule))
     if said:
-        kept = run_async(
-            _change(session, rule, lambda old: read_rule(overlaid(rule_table(old), said)))
-        )
+        kept = run_async(_replace(session, before, read_rule(overlaid(rule_table(before), said))))
     else:
-        before = run_async(_find(session, rule))
         with editing(before) as after:
-            kept = run_async(_change(session, rule, lambda _: after, revision=before.revision))
+            kept = run_async(_replace(session, before, after))
     print(f"{kept.name} is at revision {kept.revision}")
 
 
@@ -135,21 +133,27 @@ def _switch(context: typer.Context, name: str, *, enabled: bool) -> None:
 
 
 async def _add(session: Session, rule: Rule) -> Rule:
-    async with bootstrap.open_rulebook(session.config(), writes=True) as rulebook:
+    config = session.config()
+    await bootstrap.check_listable(config, [rule])
+    async with bootstrap.open_rulebook(config, writes=True) as rulebook:
         return await rulebook.add(rule)
 
 
-async def _change(
-    session: Session, name: str, change: Callable[[Rule], Rule], *, revision: int | None = None
-) -> Rule:
-    """Change a rule; at another *revision*, if one is given, than it has now it is refused."""
+async def _replace(session: Session, before: Rule, after: Rule) -> Rule:
+    """Put *after* in the place of *before*, unless somebody else has changed that meanwhile."""
     from dataclasses import replace
 
-    def changed(before: Rule) -> Rule:
-        return replace(change(before), revision=revision or before.revision)
+    config = session.config()
+    await bootstrap.check_listable(config, [after])
+    async with bootstrap.open_rulebook(config, writes=True) as rulebook:
+        return await rulebook.change(
+            before.name, lambda _: replace(after, revision=before.revision)
+        )
 
+
+async def _change(session: Session, name: str, change: Callable[[Rule], Rule]) -> Rule:
     async with bootstrap.open_rulebook(session.config(), writes=True) as rulebook:
-        return await rulebook.change(name, changed)
+        return await rulebook.change(name, change)
 
 
 async def _remove(session: Session, name: str) -> None:

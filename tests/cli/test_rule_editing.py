@@ -8,6 +8,7 @@ import os
 import pytest
 
 from tests.support.embedded import store_image
+from tests.support.faults import Faults, answer
 
 ADD = ("rule", "add", "app", "--source", "quay.io/team/app", "--destination", "example.com/app")
 FILE = """
@@ -206,3 +207,23 @@ async def test_one_bad_rule_of_a_file_keeps_all_others_out(replicate):
     assert done.code == 2
     assert 'rule "bad": destinations' in done.complaint
     assert (await replicate("rule", "list", "--json")).json == {"rules": []}
+
+
+async def test_a_pattern_on_a_registry_that_lists_nothing_is_refused_when_it_is_saved(
+    replicate, start_registry
+):
+    faults = Faults()
+    registry = await start_registry(wrap=faults)
+    faults.add(answer(403), "GET", "/_catalog")
+    pattern = ("--source", f"{registry.host}/team/*", "--destination", "example.com/{name}")
+
+    refused = await replicate("rule", "add", "app", *pattern)
+    named = await replicate("rule", "add", "app", *pattern, "--repository", "alpine")
+    edited = await replicate("rule", "edit", "app", "--repository", "")
+
+    assert refused.code == 2
+    assert 'rule "app": source:' in refused.complaint
+    assert "does not list its repositories" in refused.complaint
+    assert "repositories.include" in refused.complaint
+    assert named.code == 0
+    assert edited.code == 2
