@@ -13,7 +13,10 @@ RUN_HEADER: Final = (
     *("RUN", "RULE", "STATE", "TOOK", "COPIED", "IN STEP", "FAILED"),
     *("MOVED", "REQUESTS", "ASKED BY"),
 )
-ACTION_HEADER: Final = ("OUTCOME", "SOURCE", "DESTINATION", "MOVED", "WHY")
+ACTION_HEADER: Final = (
+    *("ACTION", "OUTCOME", "SOURCE", "DESTINATION"),
+    *("MOVED", "MOUNTED", "SKIPPED", "WHY"),
+)
 
 
 def run_row(run: RunRecord) -> tuple[object, ...]:
@@ -80,10 +83,13 @@ def run_json(run: RunRecord) -> dict[str, Any]:
 def action_row(action: ActionRecord) -> tuple[object, ...]:
     """Return a tag of a run as a row of a table."""
     return (
+        action.decision.value,
         action.outcome.value,
         action.source,
         f"{action.destination}:{action.tag}",
         size_text(action.bytes_moved),
+        size_text(action.bytes_mounted),
+        size_text(action.bytes_skipped),
         action.reason if action.error is None else action.error.message,
     )
 
