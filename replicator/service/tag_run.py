@@ -221,8 +221,32 @@ class TagRun:
         )
         async with self._context.images:
             results = await self._context.copier.copy(order)
+        left_behind = await self._left_behind(results)
         for each, result in zip(copies, results, strict=True):
-            self._note(each, result)
+            reason = f"{each.action.reason}{left_behind}"
+            self._note(replace(each, action=replace(each.action, reason=reason)), result)
+
+    async def _left_behind(self, results: Sequence[Result]) -> str:
+        """Say how many referrers an index had that was written with some platforms alone.
+
+        They refer to its digest, which the destination does not have; those of its images are
+        copied.
+        """
+        pruned = {
+            result.source_digest
+            for result in results
+            if result.written and result.source_digest and result.digest != result.source_digest
+        }
+        if not pruned or not self._handling.referrers:
+            return ""
+        try:
+            with reading_source():
+                found = [each for of in pruned for each in await self._source.list_referrers(of)]
+        except ReplicatorError:
+            return "; nobody could see whether the index has referrers, which are left behind"
+        if not found:
+            return ""
+        return f"; {len(found)} referrers of the index are left behind: its digest is another here"
 
     def _note(self, copy: PlannedCopy, result: Result) -> None:
         match result:

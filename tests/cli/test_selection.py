@@ -141,3 +141,20 @@ def store_broken(storage):
         "team/app", digest, StoredManifest("application/vnd.oci.image.index.v1+json", content)
     )
     return digest
+
+
+async def test_what_refers_to_an_index_that_was_cut_down_is_told_to_be_left_behind(
+    replicate, registries
+):
+    source, destination = registries
+    index = store_index(source.storage, "team/app", "1.0")
+    store_artifact(source.storage, "team/app", subject=index)
+    replicate.write_config(config(source, destination, 'platforms = ["linux/amd64"]'))
+
+    done = await replicate("run", "--report", "-")
+    run = await replicate("runs", "show", done.json["runs"][0]["run"], "--json")
+
+    assert done.code == 0
+    assert run.json["tags"][0]["reason"].endswith(
+        "; 1 referrers of the index are left behind: its digest is another here"
+    )
