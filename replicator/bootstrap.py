@@ -137,6 +137,7 @@ async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[S
             notes=TagNotes(database),
             clock=_now,
             confirm_after=config.service.confirm_after,
+            confirm_share=config.service.confirm_share,
             limits=RunLimits(images=config.service.concurrency),
             lease=lease,
         )

@@ -89,6 +89,7 @@ class Runner:
         notes: Notes,
         clock: Callable[[], datetime],
         confirm_after: timedelta = CONFIRM_AFTER,
+        confirm_share: float = 0.0,
         limits: RunLimits | None = None,
         random: Random | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -102,7 +103,11 @@ class Runner:
         self._notes = notes
         self._clock = clock
         self._limits = limits or RunLimits()
-        self._freshness = Freshness(confirm_after, random=random or Random())  # noqa: S311
+        self._freshness = Freshness(
+            confirm_after,
+            random=random or Random(),  # noqa: S311
+            share=confirm_share,
+        )
         self._sleep = sleep
         self._valve = Valve()
         self._lease = lease or Lease()
@@ -322,6 +327,8 @@ class Runner:
                     task.add_done_callback(lambda _: slots.release())
             except (RegistryError, LayoutError) as error:
                 context.journal.miss(rule.rule.source, error, side=SOURCE)
+        if context.only is None and not context.journal.is_incomplete:
+            context.journal.notes.forget_unseen()
         await context.pruning.finish()
 
     async def _repositories(self, context: RunContext) -> AsyncIterator[RepositoryName]:

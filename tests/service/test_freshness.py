@@ -37,3 +37,11 @@ def test_a_share_of_those_between_is_due():
 
 def test_what_was_never_seen_is_due():
     assert Freshness(DAY, random=Random(1)).is_due(None, now=START)
+
+
+def test_a_share_of_all_that_the_user_asks_for_is_due():
+    freshness = Freshness(DAY, random=Random(1), share=0.3)
+
+    share = sum(freshness.is_due(START - DAY * 0.1, now=START) for _ in range(10_000)) / 10_000
+
+    assert 0.28 < share < 0.32
