@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Final
 
 from replicator.registry.retry import Clock
@@ -47,7 +47,9 @@ class Slots:
             if place.done() and not place.cancelled():
                 self.give_back()
             else:
-                self._waiting.remove(place)
+                # Whoever gave a place back in the same moment has passed over this one.
+                with suppress(ValueError):
+                    self._waiting.remove(place)
             raise
 
     def give_back(self) -> None:

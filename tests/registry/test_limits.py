@@ -116,6 +116,19 @@ async def test_whoever_is_cancelled_just_after_getting_a_place_gives_it_back():
     assert slots.taken == 0
 
 
+async def test_when_all_are_cancelled_at_once_each_ends_as_cancelled():
+    slots = Slots(1)
+    crowd = Crowd(lambda: slots, 3)
+    await settle()
+
+    for task in crowd.tasks:
+        task.cancel()
+    ends = await asyncio.gather(*crowd.tasks, return_exceptions=True)
+
+    assert [type(end) for end in ends] == [asyncio.CancelledError] * 3
+    assert slots.taken == 0
+
+
 async def test_places_are_given_in_the_order_in_which_they_were_asked_for():
     slots, order = Slots(1), []
 
