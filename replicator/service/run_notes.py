@@ -33,6 +33,7 @@ class RunNotes:
         self._clock = clock
         self._retry = retry
         self._known = _NOTHING
+        self._seen: set[TagKey] = set()
         self._failing: dict[TagKey, Failing | None] = {}
         self._missing: dict[TagKey, Missing | None] = {}
         self._refused: dict[TagKey, Refused | None] = {}
@@ -49,6 +50,8 @@ class RunNotes:
     def held(self, destination: RepositoryName, tag: Tag) -> Failing | None:
         """Return the note on a tag that failed and is not due for another try."""
         failing = self._known.failing.get((destination, tag))
+        if failing is not None:
+            self._seen.add((destination, tag))
         if failing is None or self._retry or not failing.waits(self._clock()):
             return None
         return failing
@@ -78,6 +81,12 @@ class RunNotes:
         """Forget that a tag failed."""
         if (destination, tag) in self._known.failing:
             self._failing[destination, tag] = None
+
+    def forget_unseen(self) -> None:
+        """Forget that tags failed which the rule, all of it done, has not come across: they are
+        gone from the source, or selected no longer."""
+        for key in self._known.failing.keys() - self._seen:
+            self._failing.setdefault(key, None)
 
     def refusal(
         self, destination: RepositoryName, tag: Tag, digest: Digest, wanted: str

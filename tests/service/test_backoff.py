@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from replicator.errors import Denied, InvalidManifest, RegistryUnavailable, Unauthorized
+from replicator.events import RequestKind
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.plan import Decision
 from replicator.service.report import exit_code
 from replicator.store.records import RunState
-from tests.service.conftest import DESTINATION, rule
+from tests.service.conftest import DESTINATION, SOURCE, rule
 
 KEY = (RepositoryName.parse(DESTINATION), Tag("1.0"))
 BROKEN = (InvalidManifest("not a manifest"), "source")
@@ -102,3 +103,22 @@ async def test_a_plan_shows_who_waits_and_changes_no_note(bench):
         "2.0": Decision.SKIP,
     }
     assert bench.notes.kept["rule"] is before
+
+
+async def test_a_failing_tag_that_is_gone_from_the_source_is_forgotten(bench):
+    await failed(bench, 3)
+    del bench.source.tags[Tag("1.0")]
+
+    await bench.run(rule())
+
+    assert bench.notes.kept["rule"].failing == {}
+
+
+async def test_while_the_list_breaks_off_nothing_is_forgotten(bench):
+    await failed(bench, 3)
+    del bench.source.tags[Tag("1.0")]
+    bench.world.broken[RequestKind.TAGS, SOURCE, None] = RegistryUnavailable("503", status=503)
+
+    await bench.run(rule())
+
+    assert KEY in bench.notes.kept["rule"].failing
