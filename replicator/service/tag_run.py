@@ -85,8 +85,11 @@ class TagRun:
         return tuple(left)
 
     async def copy_planned(self, source: SourceTag, copies: Sequence[PlannedCopy]) -> None:
-        """Copy what was planned, without a look at anything. Raises StoreError."""
-        await self._copy(source, copies)
+        """Copy what was planned, without a look at anything. Raises StoreError.
+
+        When the planned digest is gone, what its tag names by now is not what was reviewed.
+        """
+        await self._copy(source, copies, fallback=None)
         await self._journal.flush_if_due()
 
     async def carry_out(self, observer: Observer, tag: Tag, goals: Sequence[Goal]) -> None:
@@ -99,7 +102,7 @@ class TagRun:
             planned = [await self._decide(source, sighting) for sighting in sightings]
             copies = [each for each in planned if each is not None]
             if copies and not self._journal.is_dry_run:
-                await self._copy(source, copies)
+                await self._copy(source, copies, fallback=source.tag)
         except ReplicatorError as error:
             self._fail(goals, reason_of(error), side=side_of(error))
         except Exception as error:
@@ -208,8 +211,13 @@ class TagRun:
                 return True
         return False
 
-    async def _copy(self, source: SourceTag, copies: Sequence[PlannedCopy]) -> None:
-        """Copy one image to all destinations that need it, and note what became of each."""
+    async def _copy(
+        self, source: SourceTag, copies: Sequence[PlannedCopy], *, fallback: Tag | None
+    ) -> None:
+        """Copy one image to all destinations that need it, and note what became of each.
+
+        *fallback* is what to read when the source has forgotten the digest.
+        """
         order = Order(
             self._source,
             source.digest or source.tag,
@@ -217,7 +225,7 @@ class TagRun:
             self._handling.platforms,
             self._handling.referrers,
             self._handling.foreign_layers,
-            source.tag,
+            fallback,
         )
         async with self._context.images:
             results = await self._context.copier.copy(order)

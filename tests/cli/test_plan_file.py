@@ -59,6 +59,20 @@ async def test_a_plan_is_carried_out_as_it_was_reviewed(ready, registries):
     assert "2 tags copied" in applied.out
 
 
+async def test_what_took_the_place_of_a_reviewed_image_is_not_copied_instead(ready, registries):
+    source, destination = registries
+    old = source.storage.resolve("team/app", "1.0")
+    await planned(ready)
+    store_image(source.storage, "team/app", "1.0", seed="moved")
+    source.storage.delete_manifest("team/app", old)
+
+    applied = await ready("apply-plan", "plan.json")
+
+    assert applied.code == 3
+    assert destination.storage.tags("mirror") == ["1.1"]
+    assert str(old) in applied.err
+
+
 async def test_a_plan_knows_how_large_images_are(ready, registries):
     store_index(registries[0].storage, "team/app", "index")
 
