@@ -158,6 +158,8 @@ class Sender:
             answer = await self._courier.read(call, response, MAX_ERROR_SIZE)
         except NO_ANSWER as failure:
             return self._unanswered(call, failure)
+        except errors.RateLimited as refusal:  # the token service's
+            return _Refusal(refusal, refusal.retry_after)
         except errors.RegistryError as refusal:
             return _Refusal(refusal)
         asked = asked_wait(answer.headers, self.clock.now())

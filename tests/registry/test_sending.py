@@ -129,6 +129,26 @@ async def test_a_wait_that_is_too_long_is_left_to_others(faults, client, reposit
     assert not client.patience.slept
 
 
+async def test_a_token_service_that_wants_to_be_left_alone_is_left_alone(open_client):
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/token":
+            asked.append(request)
+            return httpx.Response(429, headers={"Retry-After": "3600"})
+        challenge = 'Bearer realm="http://registry.test/token",service="registry.test"'
+        return httpx.Response(401, headers={"WWW-Authenticate": challenge})
+
+    client = open_client("registry.test", transport=httpx.MockTransport(answer))
+
+    with pytest.raises(RateLimited) as refusal:
+        await client.registry.repository("team/app").resolve(V1)
+
+    assert refusal.value.retry_after == 3600
+    assert len(asked) == 1
+    assert not client.patience.slept
+
+
 async def test_all_wait_when_one_is_told_to(faults, client, repository, image):
     faults.add(fault.answer(429, headers={"Retry-After": "3600"}), *HEAD)
     with pytest.raises(RateLimited):
