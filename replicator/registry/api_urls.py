@@ -9,8 +9,11 @@ import httpx
 
 from replicator.registry.gate import Origin
 
-# What stands in a URL as it is: no dot segment, no empty one, nothing to be quoted, no query.
-_PLAIN: Final = re.compile(r"(?:[a-zA-Z0-9_][a-zA-Z0-9._:-]*/)*[a-zA-Z0-9_][a-zA-Z0-9._:-]*/?")
+# What stands in a URL as it is: no dot segment, no empty one, nothing that is still to be quoted.
+_PLAIN: Final = re.compile(
+    r"((?:[a-zA-Z0-9_][a-zA-Z0-9._:-]*/)*[a-zA-Z0-9_][a-zA-Z0-9._:-]*/?)"
+    r"(?:\?((?:[a-zA-Z0-9._:=&/-]|%[0-9A-F]{2})+))?"
+)
 
 
 class ApiUrls:
@@ -26,8 +29,8 @@ class ApiUrls:
 
     def url(self, path: str) -> httpx.URL:
         """Return the URL of *path*, which may have a query."""
-        if not _PLAIN.fullmatch(path):
+        if (plain := _PLAIN.fullmatch(path)) is None:
             return httpx.URL(f"{self.root}{path}")
         url = httpx.URL.__new__(httpx.URL)
-        url._uri_reference = self._parts._replace(path=f"/v2/{path}")
+        url._uri_reference = self._parts._replace(path=f"/v2/{plain[1]}", query=plain[2])
         return url

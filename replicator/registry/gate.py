@@ -230,6 +230,8 @@ class Gate:
         """Return *url* with our scheme and port if it lost them on the way."""
         own = self.origin
         origin = Origin.of(url)
+        if origin == own:
+            return url
         lost_port = origin.port in (own.port, _DEFAULT_PORTS.get(origin.scheme))
         lost_scheme = origin.scheme in (own.scheme, "http")
         if origin.host != own.host or not lost_port or not lost_scheme:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Final, TypeAlias
@@ -23,9 +24,10 @@ _Place: TypeAlias = tuple[RepositoryName, Digest]
 class LedgerInventory:
     """An inventory that outlives the process.
 
-    Each digest is looked up in the ledger once; from then on memory knows. What is new is
-    written in batches, when the next question is asked, and by ``flush``, which whoever made
-    the inventory calls at the end. *clock* gives the time in UTC.
+    Each digest is looked up in the ledger once; from then on memory knows. What is asked for
+    while a look-up is under way goes into the next one. What is new is written in batches, when
+    the next question is asked, and by ``flush``, which whoever made the inventory calls at the
+    end. *clock* gives the time in UTC.
     """
 
     def __init__(self, ledger: Ledger, clock: Callable[[], datetime]) -> None:
@@ -33,6 +35,8 @@ class LedgerInventory:
         self._clock = clock
         self._holders: dict[_Key, set[str]] = {}
         self._loaded: set[_Key] = set()
+        self._asked: defaultdict[str, set[Digest]] = defaultdict(set)
+        self._loading = asyncio.Lock()
         # Forgotten in this process: what the ledger still says of them is not believed.
         self._gone: dict[_Key, set[str]] = {}
         self._to_record: dict[_Place, Descriptor] = {}
@@ -93,7 +97,14 @@ class LedgerInventory:
         self._to_forget |= {place for place in forgotten if place not in self._to_record}
 
     async def _load(self, registry: str, digests: Collection[Digest]) -> None:
-        for digest, paths in (await self._ledger.holders(registry, digests)).items():
-            key = (registry, digest)
-            self._holders.setdefault(key, set()).update(paths - self._gone.get(key, set()))
-            self._loaded.add(key)
+        self._asked[registry].update(digests)
+        async with self._loading:
+            # Mine are in there unless whoever had the turn before took them along, or failed.
+            asked = self._asked.pop(registry, set()).union(digests)
+            unknown = [digest for digest in asked if (registry, digest) not in self._loaded]
+            if not unknown:
+                return
+            for digest, paths in (await self._ledger.holders(registry, unknown)).items():
+                key = (registry, digest)
+                self._holders.setdefault(key, set()).update(paths - self._gone.get(key, set()))
+                self._loaded.add(key)

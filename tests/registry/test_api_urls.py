@@ -13,7 +13,13 @@ from replicator.registry.gate import Origin
 _SEGMENT = st.from_regex(r"[a-zA-Z0-9_][a-zA-Z0-9._:-]{0,20}", fullmatch=True)
 
 
-@given(st.lists(_SEGMENT, min_size=1, max_size=5), st.sampled_from(["", "/", "?n=2&last=a%2Fb"]))
+_QUERY = st.from_regex(r"(\?([a-zA-Z0-9._:=&/-]|%[0-9A-F]{2})*)?", fullmatch=True)
+
+
+@given(
+    st.lists(_SEGMENT, min_size=1, max_size=5),
+    st.builds("{}{}".format, st.sampled_from(["", "/"]), _QUERY),
+)
 def test_a_url_is_the_one_that_httpx_reads(segments: list[str], end: str) -> None:
     path = "/".join(segments) + end
 

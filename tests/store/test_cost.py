@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from sqlalchemy import event, text
 
+from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.plan import Decision
 from replicator.store.database import Database
+from replicator.store.inventory import LedgerInventory
 from replicator.store.ledger import Ledger
 from replicator.store.owner import Owner
 from replicator.store.published import ROWS_BY_KEY
@@ -49,6 +52,21 @@ async def test_wanted_tags_are_looked_up_and_not_searched_for(tmp_path: Path) ->
         "SCAN keys",
         "SEARCH published_tag USING PRIMARY KEY (registry=? AND repository=? AND tag=?)",
     ]
+
+
+async def test_what_many_ask_for_at_once_is_looked_up_together(database: Database) -> None:
+    inventory = LedgerInventory(Ledger(database), lambda: NOON)
+    digests = [Digest.of(str(number).encode()) for number in range(100)]
+
+    async def ask_for_each() -> None:
+        await asyncio.gather(
+            *(inventory.holders("registry.example.com", [digest]) for digest in digests)
+        )
+
+    executed = await statements(database, ask_for_each())
+
+    # The first one, and all others, who came while it was asked for.
+    assert executed.count("SELECT") == 2
 
 
 async def statements_of_an_unchanged_run(database: Database, *, tags: int) -> list[str]:

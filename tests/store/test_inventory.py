@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
+from typing import Any
 
 import pytest
 
@@ -125,3 +127,28 @@ async def test_what_could_not_be_written_is_written_the_next_time(database: Data
     await inventory.flush()
 
     assert await holders_of(open_inventory(database), LAYER) == {ALPINE.path}
+
+
+async def test_whoever_asked_together_with_one_who_failed_asks_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(database)
+    await ledger.record((), [(ALPINE, LAYER)], at=NOON)
+    inventory = LedgerInventory(ledger, lambda: NOON)
+    look_up = ledger.holders
+    failures = [StoreError("the database is locked")]
+
+    async def fail_once(*question: Any) -> dict[Digest, frozenset[str]]:
+        await asyncio.sleep(0)
+        if failures:
+            raise failures.pop()
+        return await look_up(*question)
+
+    monkeypatch.setattr(ledger, "holders", fail_once)
+
+    first, second = await asyncio.gather(
+        holders_of(inventory, blob(b"other")), holders_of(inventory, LAYER), return_exceptions=True
+    )
+
+    assert isinstance(first, StoreError)
+    assert second == {ALPINE.path}
