@@ -96,8 +96,8 @@ class BlobMover:
     async def _offer(self, blob: Descriptor, route: Route, mount_from: str | None) -> BlobOutcome:
         async with self._slots[route.destination.registry]:
             offered = await route.writer.offer_blob(blob, mount_from=mount_from)
-            if offered is BlobOutcome.MOUNTED:
-                self._mounts.granted(route.destination)
+            if offered is BlobOutcome.MOUNTED and mount_from is not None:
+                self._mounts.granted(route.destination, mount_from)
                 self._pass_point(FailPoint.AFTER_MOUNT)
             if isinstance(offered, BlobOutcome):
                 return offered

@@ -39,8 +39,9 @@ class Mounts:
             default=None,
         )
 
-    def granted(self, destination: RepositoryName) -> None:
+    def granted(self, destination: RepositoryName, path: str) -> None:
         del self._refused_by[destination.registry]
+        del self._refused_between[destination, path]
 
     def refused(self, destination: RepositoryName, path: str) -> None:
         self._refused_by[destination.registry] += 1
