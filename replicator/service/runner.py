@@ -181,7 +181,11 @@ class Runner:
         return replace(report, actions=actions)
 
     async def _alive(self, work: Awaitable[Sequence[RunReport]]) -> Sequence[RunReport]:
-        """Wait for *work* while the leases of its runs are kept."""
+        """Wait for *work* while the leases of its runs are kept.
+
+        Their start is a sign of life of its own; whatever took time before does not count.
+        """
+        self._lease.extend(self._lease.now())
         with _single_error():
             async with asyncio.TaskGroup() as group:
                 signs_of_life = group.create_task(self.keep_alive())

@@ -75,3 +75,22 @@ async def test_a_run_that_others_go_on_with_is_ended_here_before_the_lease_count
     assert bench.runs.finished == {}
     assert bench.runs.released == []
     alive.cancel()
+
+
+async def test_the_time_before_a_run_begins_does_not_count(bench):
+    bench.source.put("1")
+    clock = Monotonic()
+    lease = Lease(40, monotonic=clock)
+    runner: Runner = bench.runner(lease=lease)
+    clock.seconds += 100  # a long look at what a reviewed plan is about, for example
+    copy = bench.copier.copy
+
+    async def copy_within_the_lease(order):
+        lease.check(FailPoint.BEFORE_TAG_PUT)
+        return await copy(order)
+
+    bench.copier.copy = copy_within_the_lease
+
+    report = await runner.run(rule(), trigger="test")
+
+    assert report.state is RunState.SUCCEEDED
