@@ -12,6 +12,7 @@ from replicator.planning.plan import Action
 from replicator.planning.rule import Rule
 from replicator.store.records import ActionError, RunState
 from replicator.transfer.order import Tally
+from replicator.transfer.sides import root_of
 
 SUCCESS: Final = 0
 FAILED: Final = 1
@@ -129,7 +130,7 @@ def exit_code(reports: Iterable[RunReport]) -> int:
 
 def count_of(error: ReplicatorError) -> str:
     """Return what a tag that failed with *error* is counted as."""
-    match error:
+    match root_of(error):
         case TagImmutable():
             return "blocked"
         case RateLimited() | PullsSpent():
@@ -140,5 +141,6 @@ def count_of(error: ReplicatorError) -> str:
 
 def describe_error(error: ReplicatorError, *, side: str) -> ActionError:
     """Return what a record of a failure keeps of *error*."""
-    status, codes = (error.status, error.codes) if isinstance(error, RegistryError) else (None, ())
+    root = root_of(error)
+    status, codes = (root.status, root.codes) if isinstance(root, RegistryError) else (None, ())
     return ActionError(error.kind, str(error), side, status, codes[0] if codes else "")

@@ -37,3 +37,10 @@ def reason_of(error: ReplicatorError) -> ReplicatorError:
     if type(error) is TransferFailed and isinstance(error.__cause__, ReplicatorError):
         return error.__cause__
     return error
+
+
+def root_of(error: ReplicatorError) -> ReplicatorError:
+    """Return what an error began with: also of one that says which referrer it was about."""
+    while isinstance(error, TransferFailed) and isinstance(error.__cause__, ReplicatorError):
+        error = error.__cause__
+    return error

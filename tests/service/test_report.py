@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from replicator.errors import ContentMismatch, RateLimited
+from replicator.errors import ContentMismatch, PullsSpent, RateLimited, ReferrerFailed
 from replicator.service.report import (
     COUNTS,
     RunReport,
     TagFailure,
+    count_of,
     describe_error,
     exit_code,
     to_json,
@@ -98,3 +99,12 @@ def test_an_error_is_described_by_its_class_and_the_registrys_own_words():
     assert describe_error(ContentMismatch("other bytes"), side="source") == ActionError(
         "content_mismatch", "other bytes", "source"
     )
+
+
+def test_a_referrer_that_has_to_wait_defers_its_tag_and_keeps_the_registrys_answer():
+    failed = ReferrerFailed("the referrers of sha256:… cannot be read: 429", side="source")
+    failed.__cause__ = PullsSpent("429", retry_after=60.0, status=429)
+
+    assert count_of(failed) == "deferred"
+    described = describe_error(failed, side="source")
+    assert (described.kind, described.status) == ("referrer_failed", 429)
