@@ -77,8 +77,9 @@ class BlobUpload:
         if the registry failed, lost the session, or refused this way of sending: then another
         one will be used.
         """
-        # Only a PATCH can say where it begins.
-        way = Way(Shape.PATCH) if offset else self._sender.knowledge.way
+        way = self._sender.knowledge.way
+        if offset and way.shape is Shape.PUT:
+            way = Way(Shape.PATCH)  # which alone can say where it begins
         try:
             async with self._sender.limits.writing():
                 await self._send(Source(pieces), offset, way)
@@ -116,7 +117,7 @@ class BlobUpload:
             await self._patch(source, offset, self._blob.size, says_range=offset > 0)
             await self._close()
         else:
-            await self._send_chunks(source, max(way.chunk_size, self._least_chunk))
+            await self._send_chunks(source, offset, max(way.chunk_size, self._least_chunk))
 
     async def _put(self, source: Source) -> None:
         """Send everything in the request that closes the session."""
@@ -146,9 +147,9 @@ class BlobUpload:
                 registry=self._name.registry,
             )
 
-    async def _send_chunks(self, source: Source, size: int) -> None:
-        """Send the blob in parts, and look whether they have become one."""
-        for start in range(0, self._blob.size, size):
+    async def _send_chunks(self, source: Source, offset: int, size: int) -> None:
+        """Send the blob from *offset* on in parts, and look whether they have become one."""
+        for start in range(offset, self._blob.size, size):
             end = min(start + size, self._blob.size)
             await self._patch(source, start, end, says_range=True)
         await self._close()

@@ -312,6 +312,25 @@ async def test_a_body_that_is_too_large_for_a_proxy_goes_in_small_parts(faults, 
     assert faulty.requests.count("PATCH", status=202) == 4
 
 
+async def test_what_goes_in_parts_goes_on_in_parts_after_a_break(faults, faulty, repository):
+    faults.add(limit_bodies(1_000_000), "", "/uploads/")
+    first, second = random_bytes("first", 3_000_000), random_bytes("second", 3_000_000)
+    offer = await repository.offer_blob(blob_of(first))
+    with pytest.raises(RegistryUnavailable, match="another way"):
+        await offer.send(pieces_of(first))
+    upload = await repository.offer_blob(blob_of(second))
+    faults.add(fault.answer(502), *PATCH, nth=2)
+    with pytest.raises(RegistryUnavailable, match="502"):
+        await upload.send(pieces_of(second))
+
+    held = await upload.received()
+    await upload.send(pieces_of(second[held:]), offset=held)
+
+    assert 0 < held < 1_000_000
+    assert await repository.has_blob(blob_of(second))
+    assert faulty.requests.count("PATCH", status=413) == 0
+
+
 async def test_a_limit_that_nothing_gets_under_is_said_to_be_one(faults, repository):
     content = random_bytes("much too large", 3_000_000)
     faults.add(limit_bodies(1000), "", "/uploads/")
