@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
-from replicator.errors import ReplicatorError, Unauthorized
+from replicator.errors import PullsSpent, ReplicatorError, StoreError, Unauthorized
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.backoff import Failing, next_try_at
@@ -15,6 +15,7 @@ from replicator.planning.plan import Action
 from replicator.planning.pruning import Missing
 from replicator.service.protocols import Notes
 from replicator.store.records import NoteChanges, RuleNotes, TagKey
+from replicator.transfer.sides import root_of
 
 _NOTHING: Final = RuleNotes()
 
@@ -61,8 +62,6 @@ class RunNotes:
         key = (action.destination, action.tag)
         before, now = self._known.failing.get(key), self._clock()
         failures = before.failures + 1 if before else 1
-        # A registry that is out of order, or a login that is, is not the tag's own fault.
-        own_fault = not (error.retryable or isinstance(error, Unauthorized))
         self._failing[key] = Failing(
             *key,
             self._rule,
@@ -73,7 +72,7 @@ class RunNotes:
             side,
             before.since if before else now,
             now,
-            next_try_at(now, failures, own_fault=own_fault),
+            next_try_at(now, failures, own_fault=_is_own_fault(error)),
             run,
         )
 
@@ -138,3 +137,9 @@ class RunNotes:
             self._missing = missing | self._missing
             self._refused = refused | self._refused
             raise
+
+
+def _is_own_fault(error: ReplicatorError) -> bool:
+    """Say whether a tag failed by itself, and not for a registry, login, quota or database."""
+    root = root_of(error)
+    return not (root.retryable or isinstance(root, Unauthorized | PullsSpent | StoreError))

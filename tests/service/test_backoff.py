@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from replicator.errors import Denied, InvalidManifest, RegistryUnavailable, Unauthorized
+from replicator.errors import (
+    Denied,
+    InvalidManifest,
+    PullsSpent,
+    ReferrerFailed,
+    RegistryUnavailable,
+    StoreError,
+    Unauthorized,
+)
 from replicator.events import RequestKind
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.plan import Decision
@@ -80,7 +88,22 @@ async def test_whoever_asks_for_it_does_not_wait(bench):
     assert report.counts["copied"] == 1
 
 
-@pytest.mark.parametrize("error", [RegistryUnavailable("503", status=503), Unauthorized("401")])
+def of_a_referrer(reason):
+    error = ReferrerFailed(f"the referrers cannot be read: {reason}", side="source")
+    error.__cause__ = reason
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RegistryUnavailable("503", status=503),
+        Unauthorized("401"),
+        PullsSpent("429", retry_after=60.0),
+        StoreError("the database is locked"),
+        of_a_referrer(RegistryUnavailable("503", status=503)),
+    ],
+)
 async def test_what_is_not_the_tags_fault_makes_no_pause_but_is_counted(bench, error):
     await failed(bench, 4, (error, "destination"))
 
