@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, select
 
 from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
@@ -81,22 +81,6 @@ class Ledger:
                     where=lambda new: new["confirmed_at"] > blob_location.c.confirmed_at,
                 )
                 await connection.execute(later, [_blob_row(*blob, at) for blob in blobs])
-
-    async def confirm(
-        self, destination: RepositoryName, tags: Collection[Tag], at: datetime
-    ) -> None:
-        """Remember that the destination's *tags* were seen *at* a time to be as published."""
-        async with self._database.writing() as connection:
-            for batch in _batched(tags):
-                await connection.execute(
-                    update(published_tag)
-                    .where(
-                        *_in_repository(published_tag.c, destination),
-                        published_tag.c.tag.in_(batch),
-                        published_tag.c.confirmed_at < at,
-                    )
-                    .values(confirmed_at=at)
-                )
 
     async def remove_published(self, destination: RepositoryName, tags: Collection[Tag]) -> None:
         """Forget that *tags* were published, as they were removed."""

@@ -99,20 +99,6 @@ async def test_a_run_may_correct_what_it_recorded_itself(ledger: Ledger) -> None
     assert await ledger.published(ALPINE) == {second.tag: second}
 
 
-async def test_confirming_moves_only_the_named_tags_and_only_forward(ledger: Ledger) -> None:
-    old, new, other = published("old"), published("new", confirmed_at=NOON + 2 * HOUR), published()
-    await ledger.record([old, new, other], (), at=NOON)
-
-    await ledger.confirm(ALPINE, [old.tag, new.tag], NOON + HOUR)
-
-    found = await ledger.published(ALPINE)
-    assert [found[row.tag].confirmed_at for row in (old, new, other)] == [
-        NOON + HOUR,
-        NOON + 2 * HOUR,
-        NOON,
-    ]
-
-
 async def test_removed_tags_are_forgotten_and_others_stay(ledger: Ledger) -> None:
     gone, kept = published("gone"), published("kept")
     elsewhere = published("gone", destination=DEBIAN)
