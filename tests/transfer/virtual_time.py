@@ -10,17 +10,17 @@ from typing import Any
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """Never sleeps: time passes by as much as the next timer asks for."""
+    """Never sleeps: time passes by as much as the next timer asks for, and not otherwise."""
 
     def __init__(self) -> None:
-        self._ahead = 0.0
+        self._now = 0.0
         super().__init__(_Selector(self))
 
     def time(self) -> float:
-        return super().time() + self._ahead
+        return self._now
 
     def skip(self, seconds: float) -> None:
-        self._ahead += seconds
+        self._now += seconds
 
 
 def in_virtual_time(
