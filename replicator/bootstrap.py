@@ -126,7 +126,8 @@ async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[S
         open_registries(config, listener=listener) as registries,
     ):
         ledger, runs = Ledger(database), _runs(database)
-        inventory, lease = LedgerInventory(ledger, _now), Lease()
+        inventory = LedgerInventory(ledger, _now, trusted_for=config.service.confirm_after)
+        lease = Lease()
         # With a file it can be seen that a process is there, so nobody takes its runs.
         guard = pass_by if database.embedded else lease.check
         runner = Runner(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
 from replicator.oci.descriptor import Descriptor
@@ -16,6 +16,9 @@ from replicator.store.ledger import Ledger
 # So many new places are kept in memory before they are written. A process that is killed loses
 # them, and asks the registry again the next time.
 _BATCH: Final = 200
+# What is in memory is looked up anew after so long: it would grow with the life of a service, and
+# grow old.
+_KEEP: Final = timedelta(hours=1)
 
 _Key: TypeAlias = tuple[str, Digest]
 _Place: TypeAlias = tuple[RepositoryName, Digest]
@@ -27,12 +30,17 @@ class LedgerInventory:
     Each digest is looked up in the ledger once; from then on memory knows. What is asked for
     while a look-up is under way goes into the next one. What is new is written in batches, when
     the next question is asked, and by ``flush``, which whoever made the inventory calls at the
-    end. *clock* gives the time in UTC.
+    end. *clock* gives the time in UTC. A blob that was last seen longer ago than *trusted_for*
+    is not known any more: the registry may have collected it.
     """
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, ledger: Ledger, clock: Callable[[], datetime], *, trusted_for: timedelta
+    ) -> None:
         self._ledger = ledger
         self._clock = clock
+        self._trusted_for = trusted_for
+        self._began = clock()
         self._holders: dict[_Key, set[str]] = {}
         self._loaded: set[_Key] = set()
         self._asked: defaultdict[str, set[Digest]] = defaultdict(set)
@@ -46,12 +54,15 @@ class LedgerInventory:
     async def holders(
         self, registry: str, digests: Collection[Digest]
     ) -> Mapping[Digest, frozenset[str]]:
-        if len(self._to_record) + len(self._to_forget) >= _BATCH:
+        if self._clock() - self._began >= _KEEP:
+            await self._start_over()
+        elif len(self._to_record) + len(self._to_forget) >= _BATCH:
             await self.flush()
         unknown = [digest for digest in digests if (registry, digest) not in self._loaded]
         if unknown:
             await self._load(registry, unknown)
-        return {digest: frozenset(self._holders[registry, digest]) for digest in digests}
+        # One that is not there was dropped meanwhile: not to know it costs a request, no more.
+        return {digest: frozenset(self._holders.get((registry, digest), ())) for digest in digests}
 
     def note(self, repository: RepositoryName, blob: Descriptor) -> None:
         key = (repository.registry, blob.digest)
@@ -77,6 +88,19 @@ class LedgerInventory:
             except BaseException:
                 self._take_back(recorded, forgotten)
                 raise
+
+    async def _start_over(self) -> None:
+        """Write what is new, and keep nothing in memory that the ledger knows."""
+        self._began = self._clock()
+        await self.flush()
+        self._holders.clear()
+        self._loaded.clear()
+        self._gone.clear()
+        # What was learnt while the rest was written is not in the ledger yet.
+        for repository, digest in self._to_record:
+            self._holders.setdefault((repository.registry, digest), set()).add(repository.path)
+        for repository, digest in self._to_forget:
+            self._gone.setdefault((repository.registry, digest), set()).add(repository.path)
 
     async def _write(
         self, recorded: Mapping[_Place, Descriptor], forgotten: Collection[_Place]
@@ -104,7 +128,10 @@ class LedgerInventory:
             unknown = [digest for digest in asked if (registry, digest) not in self._loaded]
             if not unknown:
                 return
-            for digest, paths in (await self._ledger.holders(registry, unknown)).items():
+            since = self._clock() - self._trusted_for
+            for digest, paths in (
+                await self._ledger.holders(registry, unknown, since=since)
+            ).items():
                 key = (registry, digest)
                 self._holders.setdefault(key, set()).update(paths - self._gone.get(key, set()))
                 self._loaded.add(key)

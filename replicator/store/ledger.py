@@ -94,14 +94,17 @@ class Ledger:
                 )
 
     async def holders(
-        self, registry: str, digests: Collection[Digest]
+        self, registry: str, digests: Collection[Digest], *, since: datetime
     ) -> dict[Digest, frozenset[str]]:
-        """Return the paths of the repositories of *registry* that hold each of *digests*."""
+        """Return the paths of the repositories of *registry* that held each of *digests*, as
+        last seen at *since* or later."""
         paths: dict[str, set[str]] = {str(digest): set() for digest in digests}
         async with self._database.reading() as connection:
             for batch in _batched(paths):
                 query = select(blob_location.c.digest, blob_location.c.repository).where(
-                    blob_location.c.registry == registry, blob_location.c.digest.in_(batch)
+                    blob_location.c.registry == registry,
+                    blob_location.c.digest.in_(batch),
+                    blob_location.c.confirmed_at >= since,
                 )
                 for digest, path in await connection.execute(query):
                     paths[digest].add(path)

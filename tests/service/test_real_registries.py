@@ -74,7 +74,7 @@ class Stage:
         )
         async with await Database.open(self.database, upgrade=True) as database, registries:
             ledger = Ledger(database)
-            inventory = LedgerInventory(ledger, self.clock)
+            inventory = LedgerInventory(ledger, self.clock, trusted_for=timedelta(days=1))
             runs = Runs(database, Owner.this_process())
             runner = Runner(
                 registries=registries,

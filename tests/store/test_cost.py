@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import event, text
@@ -55,7 +56,7 @@ async def test_wanted_tags_are_looked_up_and_not_searched_for(tmp_path: Path) ->
 
 
 async def test_what_many_ask_for_at_once_is_looked_up_together(database: Database) -> None:
-    inventory = LedgerInventory(Ledger(database), lambda: NOON)
+    inventory = LedgerInventory(Ledger(database), lambda: NOON, trusted_for=timedelta(days=1))
     digests = [Digest.of(str(number).encode()) for number in range(100)]
 
     async def ask_for_each() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,10 +19,11 @@ from replicator.store.ledger import Ledger
 from tests.store.values import ALPINE, DEBIAN, NOON, blob
 
 LAYER = blob(b"layer")
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def open_inventory(database: Database) -> LedgerInventory:
-    return LedgerInventory(Ledger(database), lambda: NOON)
+    return LedgerInventory(Ledger(database), lambda: NOON, trusted_for=DAY)
 
 
 async def holders_of(inventory: LedgerInventory, of: Descriptor) -> Collection[str]:
@@ -83,7 +85,9 @@ async def test_many_notes_are_written_when_the_next_question_is_asked(
 
     await inventory.holders(ALPINE.registry, [])
 
-    found = await Ledger(database).holders(ALPINE.registry, [each.digest for each in blobs])
+    found = await Ledger(database).holders(
+        ALPINE.registry, [each.digest for each in blobs], since=NOON
+    )
     assert set(found.values()) == {frozenset({ALPINE.path})}
 
 
@@ -92,12 +96,12 @@ async def test_each_digest_is_looked_up_once(database: Database) -> None:
 
     class CountingLedger(Ledger):
         async def holders(
-            self, registry: str, digests: Collection[Digest]
+            self, registry: str, digests: Collection[Digest], *, since: datetime
         ) -> dict[Digest, frozenset[str]]:
             asked.extend(digests)
-            return await super().holders(registry, digests)
+            return await super().holders(registry, digests, since=since)
 
-    inventory = LedgerInventory(CountingLedger(database), lambda: NOON)
+    inventory = LedgerInventory(CountingLedger(database), lambda: NOON, trusted_for=DAY)
     other = blob(b"other")
     await inventory.holders(ALPINE.registry, [LAYER.digest])
     await inventory.holders(ALPINE.registry, [LAYER.digest, other.digest])
@@ -117,7 +121,7 @@ async def test_what_could_not_be_written_is_written_the_next_time(database: Data
 
     ledger = FailingLedger(database)
     await ledger.record((), [(DEBIAN, LAYER)], at=NOON)
-    inventory = LedgerInventory(ledger, lambda: NOON)
+    inventory = LedgerInventory(ledger, lambda: NOON, trusted_for=DAY)
     inventory.note(ALPINE, LAYER)
     inventory.forget(DEBIAN, LAYER.digest)
     with pytest.raises(StoreError):
@@ -134,15 +138,15 @@ async def test_whoever_asked_together_with_one_who_failed_asks_again(
 ) -> None:
     ledger = Ledger(database)
     await ledger.record((), [(ALPINE, LAYER)], at=NOON)
-    inventory = LedgerInventory(ledger, lambda: NOON)
+    inventory = LedgerInventory(ledger, lambda: NOON, trusted_for=DAY)
     look_up = ledger.holders
     failures = [StoreError("the database is locked")]
 
-    async def fail_once(*question: Any) -> dict[Digest, frozenset[str]]:
+    async def fail_once(*question: Any, **limits: Any) -> dict[Digest, frozenset[str]]:
         await asyncio.sleep(0)
         if failures:
             raise failures.pop()
-        return await look_up(*question)
+        return await look_up(*question, **limits)
 
     monkeypatch.setattr(ledger, "holders", fail_once)
 
@@ -152,3 +156,28 @@ async def test_whoever_asked_together_with_one_who_failed_asks_again(
 
     assert isinstance(first, StoreError)
     assert second == {ALPINE.path}
+
+
+async def test_a_blob_that_nobody_has_seen_for_long_is_not_known_any_more(
+    database: Database,
+) -> None:
+    await Ledger(database).record((), [(ALPINE, LAYER)], at=NOON - DAY)
+    await Ledger(database).record((), [(DEBIAN, LAYER)], at=NOON - DAY - HOUR)
+
+    assert await holders_of(open_inventory(database), LAYER) == {ALPINE.path}
+
+
+async def test_a_process_that_lives_long_looks_again_and_loses_nothing(
+    database: Database,
+) -> None:
+    now = NOON
+    inventory = LedgerInventory(Ledger(database), lambda: now, trusted_for=DAY)
+    inventory.note(ALPINE, LAYER)
+    assert await holders_of(inventory, LAYER) == {ALPINE.path}
+    await Ledger(database).record((), [(DEBIAN, LAYER)], at=NOON)
+
+    now = NOON + 2 * HOUR
+
+    assert await holders_of(inventory, LAYER) == {ALPINE.path, DEBIAN.path}
+    now = NOON + 2 * DAY
+    assert await holders_of(inventory, LAYER) == set()

@@ -117,7 +117,7 @@ async def test_holders_are_all_repositories_of_that_registry_alone(ledger: Ledge
     await ledger.record((), places, at=NOON)
 
     digests = [shared.digest, lonely.digest, unknown.digest]
-    found = await ledger.holders(ALPINE.registry, digests)
+    found = await ledger.holders(ALPINE.registry, digests, since=NOON)
 
     assert found == {
         shared.digest: {ALPINE.path, DEBIAN.path},
@@ -130,7 +130,7 @@ async def test_a_list_of_thousands_of_digests_is_answered_whole(ledger: Ledger) 
     blobs = [blob(b"%d" % number) for number in range(2500)]
     await ledger.record((), [(ALPINE, each) for each in blobs], at=NOON)
 
-    found = await ledger.holders(ALPINE.registry, [each.digest for each in blobs])
+    found = await ledger.holders(ALPINE.registry, [each.digest for each in blobs], since=NOON)
 
     assert set(found.values()) == {frozenset({ALPINE.path})}
     assert len(found) == 2500
@@ -142,7 +142,7 @@ async def test_a_forgotten_blob_has_one_holder_less(ledger: Ledger) -> None:
 
     await ledger.forget_blobs([(ALPINE, shared.digest)])
 
-    found = await ledger.holders(ALPINE.registry, [shared.digest])
+    found = await ledger.holders(ALPINE.registry, [shared.digest], since=NOON)
     assert found == {shared.digest: {DEBIAN.path}}
 
 
