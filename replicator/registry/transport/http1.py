@@ -119,7 +119,13 @@ class Http1Transport(httpx.AsyncBaseTransport):
         wanted = request.extensions.get("timeout")
         if not wanted:
             return self._limits
-        return Limits(*(wanted.get(name, limit) for name, limit in self._limits._asdict().items()))
+        get, usual = wanted.get, self._limits
+        return Limits(
+            get("connect", usual.connect),
+            get("read", usual.read),
+            get("write", usual.write),
+            get("pool", usual.pool),
+        )
 
 
 async def _exchange(outgoing: Outgoing, connection: Connection, limits: Limits) -> Head:
