@@ -300,9 +300,10 @@ async def open_registries(config: Config, *, listener: Listener) -> AsyncIterato
     from replicator.registry.client import open_registry
     from replicator.service.registries import Registries
 
+    entries = {name: entry.settings for name, entry in config.registries.items()}
     async with Registries(
-        {name: entry.settings for name, entry in config.registries.items()},
-        open_registry=partial(open_registry, keychain=keychain(config)),
+        entries,
+        open_registry=partial(open_registry, keychain=keychain(config), entries=entries),
         open_layout=_open_layout,
         listener=listener,
     ) as registries:

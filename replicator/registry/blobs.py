@@ -50,7 +50,7 @@ class Blobs:
     ) -> AsyncIterator[AsyncIterator[Piece]]:
         """Read *blob* from where *verifier* is; see RepositoryReader.read_blob."""
         verifier = verifier or Verifier(blob)
-        if blob.digest == EMPTY_DESCRIPTOR.digest or not blob.size:
+        if is_known(blob):
             yield _known(verifier)
             return
         call = self._call("GET", RequestKind.BLOB_GET, blob)
@@ -188,6 +188,11 @@ class _Reading:
         return ContentMismatch(
             f"{self._call.on}: {self._verifier.blob.digest} {what}; it should have {self._size}"
         )
+
+
+def is_known(blob: Descriptor) -> bool:
+    """Say whether the digest alone tells what is in *blob*, so that nobody has to be asked."""
+    return blob.digest == EMPTY_DESCRIPTOR.digest or not blob.size
 
 
 async def _known(verifier: Verifier) -> AsyncIterator[Piece]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from functools import cache
+from functools import cache, partial
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -22,6 +22,7 @@ from replicator.registry.gate import Gate, Origin
 from replicator.registry.groundwork import Groundwork
 from replicator.registry.keychain import Keychain
 from replicator.registry.knowledge import Knowledge
+from replicator.registry.mirrors import Mirrors
 from replicator.registry.overview import Overview
 from replicator.registry.pagination import MAX_PAGE_SIZE, names
 from replicator.registry.plain_http import may_be_plain
@@ -44,8 +45,11 @@ _CLOCK: Final = Clock()
 class Registry:
     """Speaks to one registry, within its limits; closed when nobody needs it any more."""
 
-    def __init__(self, sender: Sender, authenticator: Authenticator, vendors: Vendors) -> None:
+    def __init__(
+        self, sender: Sender, authenticator: Authenticator, vendors: Vendors, mirrors: Mirrors
+    ) -> None:
         self._sender = sender
+        self._mirrors = mirrors
         self._authenticator = authenticator
         self._overview = Overview(sender, vendors)
         self._groundwork = Groundwork(sender, authenticator, vendors)
@@ -76,6 +80,7 @@ class Registry:
             overview=self._overview,
             groundwork=self._groundwork,
             lists=lists,
+            mirrors=self._mirrors,
         )
 
     async def ping(self) -> None:
@@ -131,20 +136,23 @@ class Registry:
         return RepositoryName(self.name, text).path
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close all connections, those to its mirrors as well."""
         await self._sender.wire.aclose()
+        await self._mirrors.aclose()
 
 
 def open_registry(
     settings: RegistrySettings,
     *,
     keychain: Keychain,
+    entries: Mapping[str, RegistrySettings] | None = None,
     listener: Listener = ignore,
     clock: Clock = _CLOCK,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Registry:
     """Return the client for a registry; nothing is sent until it is used.
 
+    *entries* are the settings of other registries, of which some may be mirrors of this one.
     Without *transport*, the one that the settings ask for is made. Raises ConfigError if the
     settings cannot be used.
     """
@@ -186,7 +194,14 @@ def open_registry(
         clock=clock,
     )
     vendors = Vendors(sender, keychain, send, listener=listener)
-    return Registry(sender, authenticator, vendors)
+    mirrors = Mirrors(
+        settings,
+        entries or {},
+        open_mirror=partial(open_registry, keychain=keychain, listener=listener, clock=clock),
+        listener=listener,
+        clock=clock,
+    )
+    return Registry(sender, authenticator, vendors, mirrors)
 
 
 def _make_transport(settings: RegistrySettings, origin: Origin) -> httpx.AsyncBaseTransport:

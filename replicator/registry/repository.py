@@ -11,9 +11,10 @@ from replicator.oci.digest import Digest
 from replicator.oci.manifest import Manifest
 from replicator.oci.reference import ManifestRef, RepositoryName, Tag
 from replicator.oci.verify import Verifier
-from replicator.registry.blobs import Blobs
+from replicator.registry.blobs import Blobs, is_known
 from replicator.registry.groundwork import Groundwork
 from replicator.registry.manifests import Manifests
+from replicator.registry.mirrors import Mirrors
 from replicator.registry.overview import Overview
 from replicator.registry.protocols import ListedTag, Piece, Upload
 from replicator.registry.referrers import Referrers, TagLists
@@ -37,11 +38,13 @@ class Repository:
         overview: Overview,
         groundwork: Groundwork,
         lists: TagLists,
+        mirrors: Mirrors,
     ) -> None:
         self._name = name
         self._sender = sender
         self._overview = overview
         self._groundwork = groundwork
+        self._mirrors = mirrors
         self._manifests = Manifests(sender, name)
         self._tags = Tags(sender, name)
         self._blobs = Blobs(sender, name)
@@ -64,12 +67,20 @@ class Repository:
         return await self._manifests.resolve(ref)
 
     async def get_manifest(self, ref: ManifestRef) -> Manifest:
+        if isinstance(ref, Digest):
+            manifest = await self._mirrors.find_manifest(self._name.path, ref)
+            if manifest is not None:
+                return manifest
         return await self._manifests.get(ref)
 
     def read_blob(
         self, blob: Descriptor, *, verifier: Verifier | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[Piece]]:
-        return self._blobs.read(blob, verifier)
+        if not self._mirrors or is_known(blob):
+            return self._blobs.read(blob, verifier)
+        return self._mirrors.read_blob(
+            self._name.path, verifier or Verifier(blob), upstream=self._blobs.read
+        )
 
     async def list_referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
         return await self._referrers.list(subject)
