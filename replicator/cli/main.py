@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -129,6 +129,7 @@ def options(
 def _exit_code(session: Session) -> int:
     try:
         code = app(prog_name="replicate", standalone_mode=False, obj=session)
+        _flush()
     except Interrupted as error:
         complain("interrupted; what was copied stays, and the next run goes on from there")
         return 128 + error.number
@@ -139,6 +140,14 @@ def _exit_code(session: Session) -> int:
     except ReplicatorError as error:
         complain(str(error))
         return code_of(error)
+    except OSError as error:
+        # A file that somebody named, or a full disk behind standard output; the errors of
+        # registries, databases and layouts have names of their own.
+        place = f"{error.filename}: " if error.filename else ""
+        complain(f"{place}{(error.strerror or str(error)).lower()}")
+        if not error.filename:
+            _give_up(sys.stdout)
+        return USAGE if error.filename else FAILED
     except Exception as error:
         complain(
             f"internal error: {error!r}; this is a mistake in replicate, please report it "
@@ -172,5 +181,9 @@ def _flush() -> None:
         try:
             stream.flush()
         except BrokenPipeError:
-            # The interpreter flushes once more at its end, and would complain.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            _give_up(stream)
+
+
+def _give_up(stream: TextIO) -> None:
+    """Let what is left go nowhere: the interpreter flushes once more, and would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -143,6 +143,9 @@ def _system_reason(error: BaseException | None) -> str:
     while error is not None:
         if isinstance(error, socket.gaierror):
             return f"the host is not known ({error.strerror})"
+        if isinstance(error, ssl.SSLError):  # whose number is none of the system's
+            reason = (error.reason or str(error)).replace("_", " ").lower()
+            return f"TLS failed ({shown(reason)}); a registry without TLS needs plain_http = true"
         if isinstance(error, OSError) and error.errno is not None:
             return os.strerror(error.errno).lower()
         error = error.__cause__ or error.__context__

@@ -86,7 +86,8 @@ class Publication:
         if blob is not None:
             group.create_task(self._cargo.bring(blob))
             await self._cargo.decided.wait()
-            if self._cargo.outcome(blob) is not BlobOutcome.PRESENT:
+            # What was mounted may have been there too: registries answer both alike.
+            if self._cargo.outcome(blob) not in (BlobOutcome.PRESENT, BlobOutcome.MOUNTED):
                 return False
         return await self._manifests.has(self._destination.tag, self._original.root.digest)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -299,3 +300,25 @@ async def test_rules_that_would_write_one_tag_are_refused_before_anything_is_wri
     assert "base-images" in done.complaint
     assert "others" in done.complaint
     assert json.loads((await replicate("rule", "list", "--json")).out or "null") is None
+
+
+async def test_a_file_where_a_folder_should_be_is_told_with_its_name(replicate):
+    file = replicate.folder / "file"
+    file.write_text("")
+
+    done = await replicate("demo", "--dir", file)
+
+    assert done.code == 2
+    assert done.complaint == f"{file}: file exists"
+
+
+async def test_a_full_disk_behind_standard_output_is_told_in_one_line(replicate):
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        process = await replicate.start("--help", stdout=full)
+        _, err = await process.communicate()
+    finally:
+        os.close(full)
+
+    assert process.returncode == 1
+    assert err.decode() == "replicate: no space left on device\n"

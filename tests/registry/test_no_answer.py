@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 
 import httpx
 import pytest
@@ -20,6 +21,16 @@ def caused_by(cause: OSError) -> httpx.ConnectError:
     return error
 
 
+def answer_without_tls() -> ssl.SSLError:
+    """What TLS says of a server that does not speak it."""
+    received = ssl.MemoryBIO()
+    received.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    client = ssl.create_default_context().wrap_bio(received, ssl.MemoryBIO(), server_hostname="a.b")
+    with pytest.raises(ssl.SSLError) as failure:
+        client.do_handshake()
+    return failure.value
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
@@ -34,6 +45,11 @@ def caused_by(cause: OSError) -> httpx.ConnectError:
         (
             caused_by(OSError(errno.ENETUNREACH, "whatever")),
             "no answer: network is unreachable",
+        ),
+        (
+            caused_by(answer_without_tls()),
+            "no answer: TLS failed (wrong version number); "
+            "a registry without TLS needs plain_http = true",
         ),
         (httpx.ReadError("the connection was closed"), "no answer: the connection was closed"),
         (httpx.ReadTimeout(""), "no answer: too slow (ReadTimeout)"),

@@ -72,7 +72,11 @@ class CommandLine:
             await _end(process)
 
     async def start(
-        self, *arguments: str | Path, stdin: int = DEVNULL, stderr: int = PIPE
+        self,
+        *arguments: str | Path,
+        stdin: int = DEVNULL,
+        stdout: int = PIPE,
+        stderr: int = PIPE,
     ) -> Process:
         """Start a command; who does that ends it."""
         return await asyncio.create_subprocess_exec(
@@ -81,7 +85,7 @@ class CommandLine:
             "replicator",
             *arguments,
             stdin=stdin,
-            stdout=PIPE,
+            stdout=stdout,
             stderr=stderr,
             cwd=self.folder,
             env=environment(self.folder, self.variables),
