@@ -71,15 +71,7 @@ class CredentialHelper:
     async def _run(self, action: str, line: str) -> tuple[int, str]:
         """Run the program with *line* on its standard input, without a shell."""
         try:
-            process = await asyncio.create_subprocess_exec(
-                self._program,
-                action,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                env=self._environment,
-                start_new_session=True,
-            )
+            process = await self._start(action)
         except OSError as error:
             raise ConfigError(f"{self._program} cannot be started: {error.strerror}") from None
         try:
@@ -90,6 +82,27 @@ class CredentialHelper:
         finally:
             await _end(process)
         return process.returncode or 0, output.decode("utf-8", "replace")
+
+    async def _start(self, action: str) -> asyncio.subprocess.Process:
+        starting = asyncio.create_task(
+            asyncio.create_subprocess_exec(
+                self._program,
+                action,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env=self._environment,
+                start_new_session=True,
+            )
+        )
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # Given up while it starts. The library would end the program alone, and leave behind
+            # whomever it has started by then.
+            with contextlib.suppress(OSError):
+                await _end(await starting)
+            raise
 
     def _read(self, output: str) -> Credentials:
         try:
