@@ -86,8 +86,7 @@ class Publication:
         if blob is not None:
             group.create_task(self._cargo.bring(blob))
             await self._cargo.decided.wait()
-            # What was mounted may have been there too: registries answer both alike.
-            if self._cargo.outcome(blob) not in (BlobOutcome.PRESENT, BlobOutcome.MOUNTED):
+            if self._cargo.outcome(blob) is not BlobOutcome.PRESENT:
                 return False
         return await self._manifests.has(self._destination.tag, self._original.root.digest)
 

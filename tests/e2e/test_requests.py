@@ -120,19 +120,3 @@ source = "{source.host}/{repository_path}/{path}"
 destinations = ["{destination.host}/{repository_path}{to}/{path}"]
 tags = {{ include = ["1"] }}
 """
-
-
-async def test_repositories_of_one_registry_that_are_in_step_are_not_written_again(
-    replicate, push, source, destination, repository_path
-):
-    push("again", layers=2)
-    mirrors = [f"{destination.host}/{repository_path}/again/{name}:1" for name in ("a", "b", "c")]
-    command = ("copy", f"{source.host}/{repository_path}/again:1", *mirrors)
-    assert (await replicate(*command)).code == 0
-
-    with Counted(destination) as counted:
-        done = await replicate(*command)
-
-    assert done.code == 0
-    assert counted.each[0]["PUT manifests"] == 0
-    assert done.out.count("in step") == len(mirrors)
