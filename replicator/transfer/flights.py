@@ -22,7 +22,7 @@ class Flight:
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         self.users = 0
-        # What whoever has the turn reads from; None while nobody has it, or has not said.
+        # What whoever has, or last had, the turn reads from; None until somebody has said.
         self.source: RepositoryName | None = None
         self._failures: list[tuple[RepositoryName | None, ReplicatorError]] = []
 
