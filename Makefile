@@ -61,7 +61,7 @@ format: install ## Format the code and mend what can be mended by itself
 
 lock: install ## Renew requirements.lock from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet $(UPGRADE) \
-		--generate-hashes --allow-unsafe --strip-extras --extra dev \
+		--generate-hashes --allow-unsafe --strip-extras --all-extras \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
 		--output-file requirements.lock pyproject.toml
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
+from replicator.store import operating_tables  # noqa: F401  # they register with the metadata
 from replicator.store.tables import UtcDateTime, metadata
 
 

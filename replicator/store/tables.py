@@ -59,7 +59,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-_Number = BigInteger().with_variant(Integer(), "sqlite")
+Number = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def _one_of(column: str, values: type[enum.StrEnum]) -> CheckConstraint:
@@ -95,7 +95,7 @@ rule = Table(
 run = Table(
     "run",
     metadata,
-    Column("number", _Number, primary_key=True),
+    Column("number", Number, primary_key=True),
     Column("id", Text, nullable=False),
     # No foreign key: history outlives the rule.
     Column("rule", Text, nullable=False),
@@ -181,7 +181,7 @@ service = Table(
 action = Table(
     "action",
     metadata,
-    Column("run", _Number, ForeignKey("run.number", ondelete="CASCADE"), primary_key=True),
+    Column("run", Number, ForeignKey("run.number", ondelete="CASCADE"), primary_key=True),
     Column("registry", Text, primary_key=True),
     Column("repository", Text, primary_key=True),
     Column("tag", Text, primary_key=True),

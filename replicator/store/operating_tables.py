@@ -1,0 +1,167 @@
+"""Tables of what surrounds rules and runs: who may ask, what registries are like, who was told.
+
+Only a service needs them; whoever copies from a shell never loads this.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from replicator.store.tables import Number, UtcDateTime, metadata
+
+# What was found out about a registry by asking it, and when.
+registry_facts = Table(
+    "registry_facts",
+    metadata,
+    Column("registry", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("probed_at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Uploads that are not finished, so that another process can go on with them. *offset* is what
+# the registry confirmed; *hash_state* what has been hashed of it, where that can be kept.
+upload_session = Table(
+    "upload_session",
+    metadata,
+    Column("registry", Text, primary_key=True),
+    Column("repository", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("location", Text, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("chunk_size", BigInteger, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Secrets are sealed for this row and host alone; a row without one names where it comes from.
+credential = Table(
+    "credential",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("username", Text, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("key_id", Text, nullable=False),
+    Column("source", JSON, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+# Only a keyed hash of a token is kept. *patterns* are globs of rule names; None is all rules.
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("patterns", JSON),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    Column("used_at", UtcDateTime),
+    UniqueConstraint("name"),
+    UniqueConstraint("hash"),
+)
+
+# A session of a person at the page; its key is a hash of what the browser holds.
+page_session = Table(
+    "page_session",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("patterns", JSON),
+    Column("csrf", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+
+# Who changed what, when and from where; each row carries the hash of the one before.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("via", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("old", JSON),
+    Column("new", JSON),
+    Column("previous_hash", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Index(None, "kind", "name"),
+    sqlite_autoincrement=True,
+)
+
+# The answer to a request that may be repeated; forgotten after a day.
+idempotent_answer = Table(
+    "idempotent_answer",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("actor", Text, primary_key=True),
+    Column("request_hash", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What was last told about a rule over one channel, and what is still to be told.
+notification = Table(
+    "notification",
+    metadata,
+    Column("rule", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("told_at", UtcDateTime),
+    Column("pending", JSON),
+    Column("attempts", Integer, nullable=False),
+    Column("next_try_at", UtcDateTime),
+    Column("error", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Repositories of which a registry said that something changed; a run compares.
+dirty_repository = Table(
+    "dirty_repository",
+    metadata,
+    Column("registry", Text, primary_key=True),
+    Column("repository", Text, primary_key=True),
+    Column("tags", JSON),
+    Column("marked_at", UtcDateTime, nullable=False),
+    Column("settled", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+TABLES: Final = (
+    registry_facts,
+    upload_session,
+    credential,
+    api_token,
+    page_session,
+    audit,
+    idempotent_answer,
+    notification,
+    dirty_repository,
+)
