@@ -73,6 +73,9 @@ _FLAGS: Final = (
     _Flag("--allow-empty/--no-allow-empty", "allow_empty", bool, "No tag is no failure."),
     _Flag("--schedule", "schedule", str, 'When, such as "0 3 * * *".', "CRON"),
     _Flag("--timezone", "timezone", str, "Whose clock that is.", "ZONE"),
+    _Flag("--jitter", "jitter", str, "The longest by which it is late.", "DURATION"),
+    _Flag("--maintenance", "maintenance", list, "When no run begins by itself.", "WINDOW"),
+    _Flag("--objective", "objective", str, "How old the last good run may be.", "DURATION"),
     _Flag("--enabled/--disabled", "enabled", bool, "Whether the rule counts."),
 )
 

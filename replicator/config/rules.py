@@ -65,6 +65,8 @@ RULE: Final[Keys] = {
     "schedule": values.text,
     "timezone": values.text,
     "jitter": values.duration,
+    "maintenance": _TEXTS,
+    "objective": values.duration,
     "enabled": values.boolean,
 }
 _RULE_TABLE: Final = Table(RULE, example='[[rules]] and below it name = "…"')

@@ -83,6 +83,8 @@ class Rule:
     templates such as ``registry.example.com/hub/{repository}``. *immutable* are globs of tags
     that never move: once published they cost nothing. *platforms* empty means the whole index.
     *jitter* is the longest by which its due times are put off, so that not all rules run at once.
+    In the windows of *maintenance* no run begins by itself; *objective* is how old the last good
+    run may be before somebody is told.
     """
 
     name: str
@@ -102,6 +104,8 @@ class Rule:
     schedule: str = ""
     timezone: str = "UTC"
     jitter: timedelta = timedelta(0)
+    maintenance: tuple[str, ...] = ()
+    objective: timedelta | None = None
     enabled: bool = True
     origin: Origin = Origin.API
     revision: int = 1

@@ -17,6 +17,7 @@ from replicator.planning.observation import SourceTag
 from replicator.planning.prepared import PreparedRule, prepare
 from replicator.planning.rule import Prune, Rule, TagSelection
 from replicator.planning.schedule import check_schedule, check_timezone
+from replicator.planning.windows import check_windows
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 # GOOS, whose values image-spec takes over; "unknown" is what attestations say.
@@ -63,6 +64,7 @@ def check_rule(rule: Rule) -> PreparedRule:
     if rule.schedule:
         check_schedule(rule.schedule, where=f"{where}schedule")
     check_timezone(rule.timezone, where=f"{where}timezone")
+    check_windows(rule.maintenance, where=f"{where}maintenance")
     return prepared
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.planning.due_times import Due, DueTimes, shift
 from replicator.planning.rule import Rule
+from replicator.planning.windows import end_of_window
 from replicator.store.database import Database
 from replicator.store.queue import SCHEDULE, add_run
 from replicator.store.records import Fire, FireOutcome, RunRecord
@@ -19,6 +20,9 @@ from replicator.store.rules import rule_from_row
 from replicator.store.tables import rule as rules
 from replicator.store.tables import rule_clock, rule_fire, run
 from replicator.store.upsert import upsert
+
+# What of a rule says when it comes due.
+_DECIDES: Final = ("schedule", "timezone", "jitter", "maintenance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,8 @@ class Fires:
         """Settle all due times of a rule up to *now*: the latest becomes a run, unless the rule
         has an unfinished one; earlier ones are settled with it.
 
-        A schedule that is new, or was changed, counts from now on.
+        A schedule that is new, or was changed, counts from now on. In a window of maintenance
+        nothing is settled before its end.
         """
         async with self._database.writing() as connection:
             rule = await _lock_rule(connection, name)
@@ -49,6 +54,10 @@ class Fires:
             clock = await _clock(connection, rule, now)
             times = DueTimes(rule.schedule, rule.timezone, clock["since"])
             late = shift(name, rule.jitter)
+            window_end = end_of_window(rule.maintenance, rule.timezone, now)
+            if window_end is not None:
+                # What comes due until then is settled with one run after it.
+                return Verdict(None, window_end + late)
             due = times.latest(clock["settled_until"], now - late)
             fire = None if due is None else await _settle(connection, rule, due, now)
             settled_until = clock["settled_until"] if due is None else due.at
@@ -60,7 +69,7 @@ class Fires:
         definition = rules.c.definition
         query = select(
             rules.c.name,
-            *(definition[key].as_string() for key in ("schedule", "timezone", "jitter")),
+            *(definition[key].as_string() for key in _DECIDES),
         ).where(rules.c.enabled, definition["schedule"].as_string() != "")
         async with self._database.reading() as connection:
             rows = await connection.execute(query)

@@ -201,3 +201,28 @@ async def test_a_rule_that_was_off_while_nobody_looked_counts_from_when_it_is_ba
     verdict = await fires.decide(HOURLY.name, NOON + 5 * HOUR)
 
     assert (verdict.fire, verdict.wake_at) == (None, NOON + 6 * HOUR)
+
+
+async def test_in_a_window_of_maintenance_nothing_begins_and_afterwards_one_run_does(
+    fires, rules, runs
+):
+    closed = replace(HOURLY, maintenance=("13:30-16:30",))
+    await rules.put(closed)
+    await fires.decide(closed.name, NOON + HOUR)
+
+    within = await fires.decide(closed.name, NOON + 2 * HOUR)
+    assert (within.fire, within.wake_at) == (None, NOON + 4 * HOUR + 30 * MINUTE)
+    assert await runs.recent() == ()
+
+    after = await fires.decide(closed.name, NOON + 4 * HOUR + 30 * MINUTE)
+    assert (after.fire.at, after.fire.coalesced) == (NOON + 4 * HOUR, 2)
+    assert after.wake_at == NOON + 5 * HOUR
+
+
+async def test_a_change_of_the_windows_is_seen_as_one_of_the_schedule(fires, rules):
+    await rules.put(HOURLY)
+    before = await fires.scheduled()
+
+    await rules.put(replace(HOURLY, maintenance=("13:30-16:30",)))
+
+    assert await fires.scheduled() != before
