@@ -5,8 +5,11 @@ ReplicatorError
 ├── InvalidValue                   text that is not what it should be
 │   ├── InvalidDigest
 │   ├── InvalidReference
-│   └── InvalidManifest
-│       └── UnsupportedSchema1     Docker schema 1, recognised and refused
+│   ├── InvalidManifest
+│   │   └── UnsupportedSchema1     Docker schema 1, recognised and refused
+│   └── InvalidRequest             what a program asks of the API cannot be understood
+├── AccessDenied                   who asks may not do this
+│   └── NotAuthenticated           nobody knows who asks
 ├── ContentMismatch                bytes that do not match their descriptor
 ├── LayoutError                    an image layout on disk cannot be read or written
 ├── RegistryError                  a registry answered, or failed to
@@ -30,6 +33,10 @@ ReplicatorError
     ├── SchemaMismatch             the database is older or newer than this program
     ├── RuleNotFound
     ├── RunNotFound
+    ├── RegistryNotFound
+    ├── CredentialNotFound
+    ├── TokenNotFound
+    ├── NameTaken                  there is something of that name already
     ├── RunActive                  the rule already has a run under way
     ├── RunFinished                there is nothing left to cancel
     ├── LeaseLost                  the run was ended or taken over by somebody else
@@ -86,6 +93,28 @@ class UnsupportedSchema1(InvalidManifest):
     """A Docker schema 1 manifest; no current registry accepts it."""
 
     kind = "unsupported_schema1"
+
+
+class InvalidRequest(InvalidValue):
+    """A request to the API that cannot be understood; ``field`` is the part that is wrong."""
+
+    kind = "invalid_request"
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class AccessDenied(ReplicatorError):
+    """Who asks is known, and may not do this."""
+
+    kind = "forbidden"
+
+
+class NotAuthenticated(AccessDenied):
+    """Nobody knows who asks: there is no token, or one that does not count."""
+
+    kind = "not_authenticated"
 
 
 class ContentMismatch(ReplicatorError):
@@ -292,6 +321,30 @@ class RunNotFound(StoreError):
     """There is no run with that identifier."""
 
     kind = "run_not_found"
+
+
+class RegistryNotFound(StoreError):
+    """The database keeps no registry of that name."""
+
+    kind = "registry_not_found"
+
+
+class CredentialNotFound(StoreError):
+    """There is no credential of that name."""
+
+    kind = "credential_not_found"
+
+
+class TokenNotFound(StoreError):
+    """There is no token of that name."""
+
+    kind = "token_not_found"
+
+
+class NameTaken(StoreError):
+    """There is something of that name already."""
+
+    kind = "name_taken"
 
 
 class RunActive(StoreError):
