@@ -167,11 +167,13 @@ async def open_serving(config: Config) -> AsyncIterator[Served]:
     from replicator.events import to_all
     from replicator.service.alarm import ClockAlarm
     from replicator.service.engine import LocalEngine
+    from replicator.service.housekeeping import Housekeeping
     from replicator.service.scheduler import Scheduler
     from replicator.service.serving import Serving
     from replicator.service.worker import Worker
     from replicator.store.fires import Fires
     from replicator.store.owner import Owner
+    from replicator.store.retention import Keep, Retention
     from replicator.store.services import Services
     from replicator.telemetry.logging import log_event
     from replicator.telemetry.metrics import Metrics
@@ -195,6 +197,11 @@ async def open_serving(config: Config) -> AsyncIterator[Served]:
             runner=service.runner,
             queue=queue,
             services=Services(service.database, owner, _now()),
+            housekeeping=Housekeeping(
+                retention=Retention(service.database),
+                keep=Keep(config.service.keep_history, config.service.keep_runs),
+                clock=_now,
+            ),
             clock=_now,
         )
         yield Served(serving, service.rulebook, service.database, metrics)
@@ -352,7 +359,8 @@ async def forget_login(name: str) -> bool:
 
 
 def keychain(config: Config) -> Keychain:
-    """Build what finds credentials: the configuration's first, then Docker's."""
+    """Build what finds credentials: the configuration's and the clouds' first, then Docker's."""
+    from replicator.registry.cloud.keychain import CloudKeychain
     from replicator.registry.docker_config import DockerKeychain
     from replicator.registry.keychain import ConfiguredKeychain, FirstOf
 
@@ -361,7 +369,8 @@ def keychain(config: Config) -> Keychain:
         for name, entry in config.registries.items()
         if entry.credential is not None
     }
-    configured = ConfiguredKeychain(named, os.environ)
+    clouds = {name: source.cloud for name, source in named.items() if source.cloud is not None}
+    configured = FirstOf(ConfiguredKeychain(named, os.environ), CloudKeychain(clouds))
     if not config.service.docker_config:
         return configured
     return FirstOf(configured, DockerKeychain(docker_config_file(os.environ)))

@@ -51,6 +51,8 @@ def service_table(folder: Path) -> Table:
         "docker_config": values.boolean,
         "listen": values.listen,
         "grace": values.duration,
+        "keep_history": values.duration,
+        "keep_runs": values.integer(1),
     }
     return Table(keys, example="[service]")
 

@@ -23,7 +23,8 @@ class ServiceSettings:
     What the ledger knows of a destination is believed for *confirm_after*; *confirm_share* is
     the part of the tags that each run confirms all the same. *concurrency* is how many tags are
     worked on at once. *docker_config*: whether the logins that Docker keeps count. A service
-    answers questions about it on *listen*, and lets copies end within *grace* before it stops.
+    answers questions about it on *listen*, and lets copies end within *grace* before it stops. It
+    forgets runs that are older than *keep_history*, or behind the newest *keep_runs* of a rule.
     """
 
     database: str = "sqlite:///replicator.db"
@@ -33,6 +34,8 @@ class ServiceSettings:
     docker_config: bool = True
     listen: Listen = _LOOPBACK
     grace: timedelta = timedelta(seconds=25)
+    keep_history: timedelta = timedelta(days=90)
+    keep_runs: int = 1000
 
 
 @dataclass(frozen=True, slots=True)

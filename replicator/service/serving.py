@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from replicator.errors import ReplicatorError
+from replicator.service.housekeeping import Housekeeping
 from replicator.service.runner import Runner
 from replicator.service.scheduler import Scheduler
 from replicator.service.worker import Worker
@@ -44,6 +45,7 @@ class Serving:
         runner: Runner,
         queue: Queue,
         services: Services,
+        housekeeping: Housekeeping,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -52,6 +54,7 @@ class Serving:
         self._runner = runner
         self._queue = queue
         self._services = services
+        self._housekeeping = housekeeping
         self._clock = clock
         self._sleep = sleep
 
@@ -63,7 +66,11 @@ class Serving:
         async with asyncio.TaskGroup() as group:
             lasting = [
                 group.create_task(each)
-                for each in (self._runner.keep_alive(), self._keep_looking())
+                for each in (
+                    self._runner.keep_alive(),
+                    self._keep_looking(),
+                    self._housekeeping.run(),
+                )
             ]
             starting = [
                 group.create_task(each) for each in (self.scheduler.run(), self.worker.run())
