@@ -64,6 +64,7 @@ _FLAGS: Final = (
     _Flag("--max-size", "tags.max_size", str, "Nothing larger.", "SIZE"),
     _Flag("--platform", "platforms", list, "Only this platform; may be repeated.", "OS/ARCH"),
     _Flag("--referrers/--no-referrers", "referrers", bool, "Signatures and such are copied."),
+    _Flag("--pruned-referrers", "pruned_referrers", str, "Those of a cut index.", "report|repoint"),
     _Flag("--foreign-layers/--no-foreign-layers", "foreign_layers", bool, "Those as well."),
     _Flag("--overwrite", "overwrite", str, "Of tags that differ.", "always|never|if-ours"),
     _Flag("--immutable", "immutable", list, "Tags that never move.", "GLOB"),

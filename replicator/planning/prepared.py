@@ -10,11 +10,12 @@ from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.mapping import REPOSITORY_NAMES, TAG_NAMES, Template
 from replicator.planning.observation import SourceTag
 from replicator.planning.patterns import Glob
-from replicator.planning.rule import Rule
+from replicator.planning.rule import PrunedReferrers, Rule
 from replicator.planning.selection import Selector
 from replicator.planning.source import Source
 
 _FOREIGN: Final = "foreign-layers"
+_REPOINTED: Final = "repointed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,15 @@ class PreparedRule:
     def scope(self) -> str:
         """What of an image the rule wants, as the ledger remembers it; empty for all of it."""
         parts = [str(platform) for platform in sorted(self.rule.platforms)]
-        return ",".join((*parts, _FOREIGN) if self.rule.foreign_layers else parts)
+        parts += [_FOREIGN] if self.rule.foreign_layers else []
+        return ",".join((*parts, _REPOINTED) if self.repoints else parts)
+
+    @property
+    def repoints(self) -> bool:
+        """Whether referrers of an index that is cut down are made to refer to what is left."""
+        rule = self.rule
+        wants = rule.referrers and rule.pruned_referrers is PrunedReferrers.REPOINT
+        return wants and bool(rule.platforms)
 
     def is_immutable(self, tag: Tag) -> bool:
         """Say whether *tag*, at the source, is declared never to move."""

@@ -24,6 +24,13 @@ class Prune(enum.StrEnum):
     MIRROR = "mirror"
 
 
+class PrunedReferrers(enum.StrEnum):
+    """What becomes of referrers of an index of which some platforms alone are copied."""
+
+    REPORT = "report"
+    REPOINT = "repoint"
+
+
 class Origin(enum.StrEnum):
     """Where a rule is kept: in a configuration file, or in the database alone."""
 
@@ -94,6 +101,7 @@ class Rule:
     tags: TagSelection = field(default_factory=TagSelection)
     platforms: tuple[Platform, ...] = ()
     referrers: bool = True
+    pruned_referrers: PrunedReferrers = PrunedReferrers.REPORT
     foreign_layers: bool = False
     overwrite: Overwrite = Overwrite.ALWAYS
     immutable: tuple[str, ...] = ()

@@ -69,7 +69,7 @@ class RunContext:
 class Handling:
     """How tags of one kind are treated: those that the rule selects, or those of signatures.
 
-    *scope* is what the ledger remembers of *platforms* and *foreign_layers*.
+    *scope* is what the ledger remembers of *platforms*, *foreign_layers* and *repoints*.
     """
 
     planner: Planner
@@ -79,6 +79,7 @@ class Handling:
     scope: str = ""
     is_immutable: Callable[[Tag], bool] = lambda tag: False
     content: ContentFilter | None = None
+    repoints: bool = False
 
     @classmethod
     def of_selected(cls, rule: PreparedRule) -> Self:
@@ -92,6 +93,7 @@ class Handling:
             rule.scope,
             rule.is_immutable,
             rule.selector.content or None,
+            rule.repoints,
         )
 
     @classmethod

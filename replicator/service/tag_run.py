@@ -17,6 +17,7 @@ from replicator.service.content_check import ContentCheck
 from replicator.service.observing import Goal, Observer, Sighting
 from replicator.service.run_context import Handling, RunContext
 from replicator.transfer.order import Destination, Order, Result
+from replicator.transfer.repointing import REPOINTED_FROM, vouches
 from replicator.transfer.sides import DESTINATION, SOURCE, reading_source, reason_of, side_of
 
 _log = logging.getLogger(__name__)
@@ -184,11 +185,11 @@ class TagRun:
     def _must_see_referrers(self, row: Published) -> bool:
         """Say whether it is time to look for new referrers of an unchanged tag.
 
-        Those of an image whose platforms were selected refer to another digest.
+        Those of an index that was cut down refer to another digest.
         """
         return (
             self._handling.referrers
-            and row.digest == row.source_digest
+            and (row.digest == row.source_digest or self._handling.repoints)
             and self._context.freshness.is_due(row.referrers_at, now=self._context.clock())
         )
 
@@ -198,6 +199,8 @@ class TagRun:
         Where tags are listed, signatures are seen there, and need not be asked for here.
         """
         destination = goal.view.repository
+        if row.digest != row.source_digest:
+            return await self._has_new_to_repoint(goal, row)
         with reading_source():
             referrers = {each.digest for each in await self._source.list_referrers(row.digest)}
             tags = await self._source.signature_tags(row.digest) if self._named else ()
@@ -210,6 +213,19 @@ class TagRun:
             if (await goal.view.look(tag)).digest != digest:
                 return True
         return False
+
+    async def _has_new_to_repoint(self, goal: Goal, row: Published) -> bool:
+        """Say whether the source's index has a referrer that the destination's lacks.
+
+        Those at the destination say which ones they were made from.
+        """
+        with reading_source():
+            listed = await self._source.list_referrers(row.source_digest)
+        wanted = {str(each.digest) for each in listed if not vouches(each.artifact_type)}
+        if not wanted:
+            return False
+        made = await goal.view.repository.list_referrers(row.digest)
+        return not wanted <= {each.annotations.get(REPOINTED_FROM, "") for each in made}
 
     async def _copy(
         self, source: SourceTag, copies: Sequence[PlannedCopy], *, fallback: Tag | None
@@ -226,6 +242,7 @@ class TagRun:
             self._handling.referrers,
             self._handling.foreign_layers,
             fallback,
+            self._handling.repoints,
         )
         async with self._context.images:
             results = await self._context.copier.copy(order)
@@ -235,11 +252,13 @@ class TagRun:
             self._note(replace(each, action=replace(each.action, reason=reason)), result)
 
     async def _left_behind(self, results: Sequence[Result]) -> str:
-        """Say how many referrers an index had that was written with some platforms alone.
+        """Say what became of the referrers of an index that was written with some platforms alone.
 
         They refer to its digest, which the destination does not have; those of its images are
         copied.
         """
+        if self._handling.repoints:
+            return _repointed(results)
         pruned = {
             result.source_digest
             for result in results
@@ -250,11 +269,10 @@ class TagRun:
         try:
             with reading_source():
                 found = [each for of in pruned for each in await self._source.list_referrers(of)]
+                signed = [each for of in pruned for each in await self._source.signature_tags(of)]
         except ReplicatorError:
             return "; nobody could see whether the index has referrers, which are left behind"
-        if not found:
-            return ""
-        return f"; {len(found)} referrers of the index are left behind: its digest is another here"
+        return _left_behind(len(found) + len(signed))
 
     def _note(self, copy: PlannedCopy, result: Result) -> None:
         match result:
@@ -294,6 +312,20 @@ class TagRun:
                 self._journal.counts["gone"] += 1
             else:
                 self._journal.fail(_unplanned(goal), error, side=side)
+
+
+def _repointed(results: Sequence[Result]) -> str:
+    """Say what became of the referrers of an index, which is the same for all destinations."""
+    written = [result for result in results if result.error is None]
+    number = max((result.repointed for result in written), default=0)
+    said = f"; {number} of the index's referrers refer to the new one" if number else ""
+    return said + _left_behind(max((result.left_behind for result in written), default=0))
+
+
+def _left_behind(number: int) -> str:
+    if not number:
+        return ""
+    return f"; {number} of the index's referrers left behind: its digest is another here"
 
 
 def _unplanned(goal: Goal) -> Action:

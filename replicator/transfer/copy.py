@@ -101,6 +101,8 @@ class Transfer:
             with self._written.visit(result.destination):
                 result.written = await publication.publish()
             result.digest = original.root.digest
+            result.repointed = original.repointed.number
+            result.left_behind = original.repointed.left_behind
         except ReplicatorError as error:
             _note_error(result, error)
         finally:

@@ -26,8 +26,8 @@ MAX_MANIFEST_BYTES: Final = 32 * 1024 * 1024
 class ManifestReader:
     """Reads manifests from *source* and remembers them by digest.
 
-    ``made`` are the digests of those that the source does not have, as we made them. What is
-    raised carries the mark of the source.
+    ``made`` are the digests of those that the source does not have, as we made them, each with
+    that of the one it stands for. What is raised carries the mark of the source.
     """
 
     def __init__(
@@ -36,14 +36,14 @@ class ManifestReader:
         self._source = source
         self._recent = recent
         self._pass_point = pass_point
-        self.made: set[Digest] = set()
+        self.made: dict[Digest, Digest] = {}
         self._manifests: dict[Digest, Manifest] = {}
         self._asked = 0
         self._bytes = 0
 
-    def keep(self, manifest: Manifest) -> None:
+    def keep(self, manifest: Manifest, *, instead_of: Digest) -> None:
         """Remember a manifest that we made."""
-        self.made.add(manifest.digest)
+        self.made[manifest.digest] = instead_of
         self._manifests[manifest.digest] = manifest
 
     def known(self, digest: Digest) -> Manifest | None:

@@ -26,7 +26,8 @@ class Order:
     ``reference`` is a digest where the plan has pinned one; a tag is resolved once, by reading
     it, and pinned from then on. ``platforms`` empty means the whole index, digest unchanged.
     ``tag`` is what named the digest when somebody looked: it is read when the digest is gone,
-    as some registries forget a digest as soon as no tag names it any more.
+    as some registries forget a digest as soon as no tag names it any more. With ``repoint``,
+    what refers to an index that is cut down to ``platforms`` is made to refer to the new one.
     """
 
     source: RepositoryReader
@@ -36,6 +37,7 @@ class Order:
     referrers: bool = True
     foreign_layers: bool = False
     tag: Tag | None = None
+    repoint: bool = False
 
     @property
     def source_text(self) -> str:
@@ -62,7 +64,8 @@ class Result:
 
     ``source_digest`` is what the source's tag named, ``digest`` what the destination's tag
     names now; both None when it failed before they were known. ``written`` is false when the
-    destination already had the image. ``side`` says whose answer ``error`` was.
+    destination already had the image. ``side`` says whose answer ``error`` was. Of the referrers
+    of an index that was cut down, ``repointed`` refer to the new one, ``left_behind`` cannot.
     """
 
     destination: RepositoryName
@@ -74,3 +77,5 @@ class Result:
     side: str = ""
     attempts: int = 1
     tally: Tally = field(default_factory=Tally)
+    repointed: int = 0
+    left_behind: int = 0

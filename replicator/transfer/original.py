@@ -15,6 +15,7 @@ from replicator.transfer.manifest_reader import ManifestReader
 from replicator.transfer.order import Order
 from replicator.transfer.platforms import select_platforms
 from replicator.transfer.referrers import Waves, read_attachments
+from replicator.transfer.repointing import Repointed, repoint
 from replicator.transfer.sides import reason_of
 
 
@@ -22,8 +23,8 @@ class Original:
     """An image at the source; its parts are read when somebody asks, once.
 
     ``root`` is what is written under the tag: what the source has under ``source_digest``, or
-    an index of our own when platforms were selected. What is raised carries the mark of the
-    source.
+    an index of our own when platforms were selected. ``repointed`` is what was made to refer to
+    that, as far as it has been read. What is raised carries the mark of the source.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Original:
         self.first_image = Once(self._read_first_image)
         self.graph = Once(self._read_graph)
         self.attachments = Once(self._read_attachments)
+        self.repointed = Repointed((), 0)
         self._reader = reader
 
     @classmethod
@@ -83,7 +85,19 @@ class Original:
     async def _read_attachments(self) -> Waves:
         if not self.order.referrers:
             return ()
-        return await read_attachments(self._reader, self.order, await self._subjects())
+        waves = await read_attachments(self._reader, self.order, await self._subjects())
+        if self.order.repoint and self._reader.made:
+            self.repointed = await self._repoint()
+        return (*waves, *self.repointed.waves)
+
+    async def _repoint(self) -> Repointed:
+        """Make what refers to an index of the source refer to the one that we made of it."""
+        replaced = {
+            old: made
+            for digest, old in self._reader.made.items()
+            if (made := self._reader.known(digest)) is not None
+        }
+        return repoint(await read_attachments(self._reader, self.order, replaced), replaced)
 
     async def _subjects(self) -> list[Digest]:
         """List the digests that referrers may name: the root's, and those below it.

@@ -96,7 +96,7 @@ class _Selection:
     ) -> Manifest:
         text = json.dumps(body | {"manifests": children}, ensure_ascii=False, separators=(",", ":"))
         made = Manifest.parse(text.encode(), index.media_type, algorithm=index.digest.algorithm)
-        self._reader.keep(made)
+        self._reader.keep(made, instead_of=index.digest)
         return made
 
 

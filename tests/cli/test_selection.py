@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.support.embedded import (
@@ -156,5 +158,39 @@ async def test_what_refers_to_an_index_that_was_cut_down_is_told_to_be_left_behi
 
     assert done.code == 0
     assert run.json["tags"][0]["reason"].endswith(
-        "; 1 referrers of the index are left behind: its digest is another here"
+        "; 1 of the index's referrers left behind: its digest is another here"
     )
+
+
+async def test_with_repoint_an_sbom_follows_the_index_that_was_cut_down_also_a_late_one(
+    replicate, registries
+):
+    source, destination = registries
+    index = store_index(source.storage, "team/app", "1.0")
+    sbom = store_artifact(source.storage, "team/app", artifact_type="text/spdx", subject=index)
+    options = 'platforms = ["linux/amd64"]\npruned_referrers = "repoint"'
+    service = "[service]\nconfirm_share = 1.0\n"
+    replicate.write_config(service + config(source, destination, options))
+
+    first = await replicate("run", "--report", "-")
+    late = store_artifact(
+        source.storage, "team/app", seed="late", artifact_type="text/spdx", subject=index
+    )
+    store_artifact(source.storage, "team/app", seed="signature", subject=index)
+    await replicate("run")
+
+    run = await replicate("runs", "show", first.json["runs"][0]["run"], "--json")
+    assert run.json["tags"][0]["reason"].endswith(
+        "; 1 of the index's referrers refer to the new one"
+    )
+    written = destination.storage.resolve("mirror", "1.0")
+    assert made_from(destination.storage, "mirror", written) == {str(sbom.digest), str(late.digest)}
+
+
+def made_from(storage, repository, subject):
+    """The digests that the referrers of a manifest say they were made from."""
+    found = [
+        json.loads(storage.manifest(repository, digest).content)
+        for digest in storage.referrers(repository, subject)
+    ]
+    return {each["annotations"]["replicator.repointed-from"] for each in found}

@@ -46,8 +46,8 @@ MISTAKES = [
     (
         f'{RULE}target = "x"\n',
         'rule "base": target: unknown key; known are name, source, destinations, repositories, '
-        "tags, platforms, referrers, foreign_layers, overwrite, immutable, prune, prune_after, "
-        "max_prune, allow_empty, schedule, timezone, jitter, maintenance, "
+        "tags, platforms, referrers, pruned_referrers, foreign_layers, overwrite, immutable, "
+        "prune, prune_after, max_prune, allow_empty, schedule, timezone, jitter, maintenance, "
         "objective, enabled",
     ),
     (

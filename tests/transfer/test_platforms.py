@@ -123,7 +123,7 @@ async def test_a_nested_index_is_looked_into():
     assert made is not None
     assert [each.digest for each in made.manifests] == [arm64.digest]
     assert child.size == len(made.content)
-    assert reader.made == {selected.digest, made.digest}
+    assert reader.made == {selected.digest: outer.digest, made.digest: inner.digest}
 
 
 async def test_unwanted_images_are_not_read():
