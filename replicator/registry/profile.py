@@ -54,6 +54,7 @@ class Profile:
     - *counts_pulls*: each manifest that is fetched counts against a limit.
     - *page_size*, *paging*: how tags are listed.
     - *catalogue_scope*: the scope a catalogue needs; empty where asking for it is refused.
+      *catalogue_basic*: it takes a password and no token.
     - *trusts_head*: a HEAD that finds nothing means that there is nothing.
     - *confirms_puts*: the digest in the answer to a manifest PUT can be believed.
     - *self_mount*: a mount from the very repository tells whether the blob is there; None: find
@@ -77,6 +78,7 @@ class Profile:
     page_size: int = 1000
     paging: Paging = Paging.LAST
     catalogue_scope: str = "registry:catalog:*"
+    catalogue_basic: bool = False
     trusts_head: bool = False
     confirms_puts: bool = True
     self_mount: bool | None = None

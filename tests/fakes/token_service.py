@@ -20,7 +20,8 @@ NOBODY = ""
 class TokenService:
     """Lets in whoever has a token for what is asked, and gives tokens out.
 
-    Everybody may pull what is not below one of the *private* namespaces; users may do anything.
+    Everybody may pull what is not below one of the *private* namespaces; users may do anything,
+    ``readers`` among them nothing but pull.
     *realm* is its path, or its URL when it is on another host. ``clock`` is in seconds.
     """
 
@@ -38,6 +39,7 @@ class TokenService:
     ) -> None:
         self.passwords = passwords or {}
         self.private = set(private)
+        self.readers: set[str] = set()
         self.clock = clock
         self.realm = realm
         self.signer = Signer(clock)
@@ -74,7 +76,10 @@ class TokenService:
         if refusal is not None:
             return refusal
         accesses = [Access.parse(scope) for scope in request.query_params.getlist("scope")]
-        granted = [Access(each.kind, each.name, self.granted(user, each)) for each in accesses]
+        denied = frozenset({"push", "delete"} if user in self.readers else ())
+        granted = [
+            Access(each.kind, each.name, self.granted(user, each) - denied) for each in accesses
+        ]
         token = self.signer.sign(
             {
                 "sub": user,

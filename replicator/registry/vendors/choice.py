@@ -78,8 +78,21 @@ class Vendors:
             case "harbor":
                 from replicator.registry.vendors.harbor import HEADERS, Harbor
 
-                sender = self._here(FromLogin(self._login(), basic_header))
-                return Harbor(Api(sender, "api/v2.0", HEADERS), self._sender.registry)
+                api = Api(self.with_password(), "api/v2.0", HEADERS)
+                return Harbor(api, self._sender.registry)
+            case "zot":
+                from replicator.registry.vendors.zot import Zot
+
+                return Zot(self._sender)
+            case "msr":
+                from replicator.registry.vendors.msr import Msr
+
+                return Msr(Api(self.with_password(), "api/v0"), self._sender.registry)
+            case "artifactory":
+                from replicator.registry.vendors.artifactory import Artifactory
+
+                api = Api(self.with_password(), "artifactory/api")
+                return Artifactory(api, self._sender.registry)
             case _:
                 return None
 
@@ -87,6 +100,10 @@ class Vendors:
         """Return what makes repositories for *profile*'s kind, None if there is nothing."""
         vendor = self.of(profile)
         return vendor if isinstance(vendor, Creator) else None
+
+    def with_password(self) -> Sender:
+        """Return what sends the login by Basic, whatever the registry asks for elsewhere."""
+        return self._here(FromLogin(self._login(), basic_header))
 
     def _login(self) -> Login:
         return Login(self._sender.registry, self._keychain, self._sender.clock)

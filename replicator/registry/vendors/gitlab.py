@@ -5,7 +5,7 @@ Its tags have no digests but one by one, which a HEAD gives as well and for less
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from typing import Final
 from urllib.parse import quote
 
@@ -13,7 +13,7 @@ from replicator import errors
 from replicator.registry.login import Login
 from replicator.registry.tags import Tags
 from replicator.registry.vendors.api import Api, Page
-from replicator.registry.vendors.vendor import Paths, Row, Rows
+from replicator.registry.vendors.vendor import Paths, Rows, no_rows
 
 _PAGE_SIZE: Final = 100
 # A path is of a group or of a project, and the API does not tell which without being asked.
@@ -30,11 +30,8 @@ class GitLab:
         self._login = login
         self._host = host
 
-    async def tags(self, tags: Tags) -> Rows:
-        """List nothing, so that the registry is asked itself."""
-        nothing: Sequence[Sequence[Row]] = ()
-        for rows in nothing:
-            yield rows
+    def tags(self, tags: Tags) -> Rows:
+        return no_rows()
 
     async def repositories(self, under: str) -> Paths:
         path = under.rstrip("/")
