@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from replicator.config import RegistryEntry
     from replicator.registry.probe import Finding
+    from replicator.registry.settings import CredentialSource
 
 app = group("Show the registries that are configured, and try them.")
 
@@ -106,10 +107,14 @@ def _entry_json(entry: RegistryEntry) -> dict[str, str]:
     from replicator.registry.profile import profile_for
 
     settings, credential = entry.settings, entry.credential
-    login = "docker" if credential is None else (credential.username or "identity token")
+    login = "docker" if credential is None else _login(credential)
     return {
         "registry": settings.name,
         "kind": profile_for(settings.name, settings.kind).kind,
         "endpoint": settings.endpoint or str(api_origin(settings)),
         "login": login,
     }
+
+
+def _login(credential: CredentialSource) -> str:
+    return credential.username or credential.cloud or "identity token"

@@ -13,7 +13,14 @@ from replicator.config.values import Reader
 from replicator.errors import ConfigError, InvalidReference
 from replicator.oci.manifest import LARGEST_MANIFEST_SIZE
 from replicator.oci.reference import RepositoryName, canonical_registry
-from replicator.registry.settings import Create, CredentialSource, RegistrySettings, Timeouts, Tls
+from replicator.registry.settings import (
+    Cloud,
+    Create,
+    CredentialSource,
+    RegistrySettings,
+    Timeouts,
+    Tls,
+)
 
 TIMEOUTS: Final[Keys] = {
     "connect": values.seconds,
@@ -76,7 +83,7 @@ def registry_table(folder: Path) -> Table:
 
 def credential_table(folder: Path) -> Table:
     """Return the reader of a credential, which says where secrets are rather than what."""
-    keys: dict[str, Reader[Any]] = {"username": values.text}
+    keys: dict[str, Reader[Any]] = {"username": values.text, "cloud": values.one_of(Cloud)}
     for name in _SECRETS:
         keys[name] = values.secret
         keys[f"{name}_env"] = values.text
@@ -104,6 +111,10 @@ def _credential(given: dict[str, Any] | None, where: str) -> CredentialSource | 
 
 
 def _check_credential(given: dict[str, Any], where: str) -> None:
+    if "cloud" in given:
+        if others := sorted(given.keys() - {"cloud"}):
+            raise ConfigError(f"{where}: cloud and {others[0]} say the same; keep one of them")
+        return
     for name in _SECRETS:
         ways = [key for key in (name, f"{name}_env", f"{name}_file") if key in given]
         if len(ways) > 1:
@@ -112,7 +123,7 @@ def _check_credential(given: dict[str, Any], where: str) -> None:
     has_token = any(key.startswith("identity_token") for key in given)
     if not has_password and not has_token:
         raise ConfigError(
-            f"{where}: has no secret; add password_env, password_file or identity_token_file"
+            f"{where}: has no secret; add password_env, password_file, identity_token_file or cloud"
         )
     if has_password and "username" not in given:
         raise ConfigError(f"{where}: a password needs a username; add it")

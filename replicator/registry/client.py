@@ -17,6 +17,7 @@ from replicator.oci.reference import RepositoryName
 from replicator.registry.answers import not_a_registry
 from replicator.registry.auth import Authenticator
 from replicator.registry.calls import Call
+from replicator.registry.cloud.entra import EntraExchange
 from replicator.registry.courier import USER_AGENT, Courier
 from replicator.registry.gate import Gate, Origin
 from replicator.registry.groundwork import Groundwork
@@ -26,7 +27,7 @@ from replicator.registry.mirrors import Mirrors
 from replicator.registry.overview import Overview
 from replicator.registry.pagination import MAX_PAGE_SIZE, names
 from replicator.registry.plain_http import may_be_plain
-from replicator.registry.profile import profile_for
+from replicator.registry.profile import GENERIC, profile_for
 from replicator.registry.pull_budget import PullBudget
 from replicator.registry.referrers import TagLists
 from replicator.registry.repository import Repository
@@ -51,6 +52,8 @@ class Registry:
         self._sender = sender
         self._mirrors = mirrors
         self._authenticator = authenticator
+        self._vendors = vendors
+        self._was_pinged = False
         self._overview = Overview(sender, vendors)
         self._groundwork = Groundwork(sender, authenticator, vendors)
         self._lists: WeakValueDictionary[str, TagLists] = WeakValueDictionary()
@@ -104,13 +107,23 @@ class Registry:
         authorization = await self._authenticator.authorization(())
         return (authorization or "").partition(" ")[0]
 
-    def list_repositories(self, under: str = "") -> AsyncGenerator[tuple[str, ...], None]:
+    async def list_repositories(self, under: str = "") -> AsyncGenerator[tuple[str, ...], None]:
         """List the paths of the repositories, page by page, as far as we may see them.
 
         Only those that begin with *under* are listed: a namespace and its slash, where vendors
         list nothing else. Raises Unauthorized, Denied or NotFound where there is no list for us.
         """
-        return self._overview.repositories(under, self._catalogue())
+        if self.knowledge.profile.kind == GENERIC:
+            await self._recognise()
+        async with aclosing(self._overview.repositories(under, self._catalogue())) as listing:
+            async for page in listing:
+                yield page
+
+    async def _recognise(self) -> None:
+        """Ask for a challenge, which may tell how repositories are listed here."""
+        if not self._was_pinged:
+            self._was_pinged = True
+            await self.ping()
 
     async def _catalogue(self) -> AsyncGenerator[tuple[str, ...], None]:
         profile = self.knowledge.profile
@@ -127,7 +140,8 @@ class Registry:
             scopes=(Scope.parse(profile.catalogue_scope),) if profile.catalogue_scope else (),
             limit=MAX_PAGE_SIZE,
         )
-        listing = names(self._sender, call, "repositories", self._path, page_size=profile.page_size)
+        sender = self._vendors.with_password() if profile.catalogue_basic else self._sender
+        listing = names(sender, call, "repositories", self._path, page_size=profile.page_size)
         async with aclosing(listing):
             async for page in listing:
                 yield page
@@ -170,7 +184,8 @@ def open_registry(
         request.headers["User-Agent"] = USER_AGENT
         return await wire.transmit(kind, request)
 
-    authenticator = Authenticator(gate, keychain, send, clock=clock)
+    logins = EntraExchange(keychain, gate, send, clock=clock)
+    authenticator = Authenticator(gate, logins, send, clock=clock)
     knowledge = Knowledge(profile)
     limits = Limits(
         max_concurrency=settings.max_concurrency,
@@ -193,7 +208,7 @@ def open_registry(
         listener=listener,
         clock=clock,
     )
-    vendors = Vendors(sender, keychain, send, listener=listener)
+    vendors = Vendors(sender, logins, send, listener=listener)
     mirrors = Mirrors(
         settings,
         entries or {},

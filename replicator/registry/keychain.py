@@ -35,9 +35,12 @@ class ConfiguredKeychain:
         self._environment = environment
 
     async def credentials_for(self, registry: str) -> Credentials | None:
-        """Return what the entry of *registry* says. Raises ConfigError if it cannot be read."""
+        """Return what the entry of *registry* says. Raises ConfigError if it cannot be read.
+
+        What it leaves to a cloud is not found here.
+        """
         source = self._sources.get(registry)
-        if source is None:
+        if source is None or source.cloud is not None:
             return None
         return Credentials(
             username=source.username,

@@ -10,16 +10,37 @@ from pathlib import Path
 from replicator.oci.manifest import MAX_MANIFEST_SIZE
 
 
+class Cloud(enum.StrEnum):
+    """Whose library finds a login; named as the extra that installs it."""
+
+    AWS = "aws"
+    GCP = "gcp"
+    AZURE = "azure"
+
+
+@dataclass(frozen=True, slots=True)
+class AwsKeys:
+    """What requests to an API of AWS are signed with; *session_token* is empty for a user's."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    session_token: str = field(repr=False, default="")
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """A user name and a password, or an identity token to be exchanged for access tokens.
 
-    Never printed: ``repr`` shows the user name alone.
+    *aws* goes with a login of ECR, for its own API. *entra_token* is from Entra ID, and stands
+    for an identity token of Azure's that has yet to be had for it. Never printed: ``repr`` shows
+    the user name alone.
     """
 
     username: str
     password: str = field(repr=False, default="")
     identity_token: str = field(repr=False, default="")
+    aws: AwsKeys | None = field(repr=False, default=None)
+    entra_token: str = field(repr=False, default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +48,7 @@ class CredentialSource:
     """Where the credentials of one registry come from, as its configuration says.
 
     At most one of the three ways to give a password is set, and at most one to give an identity
-    token. Environment and files are read when the credentials are needed, each time anew, so
+    token; with *cloud* none is. Environment and files are read when the credentials are needed, each time anew, so
     that a rotated secret takes effect without a restart.
     """
 
@@ -38,6 +59,7 @@ class CredentialSource:
     identity_token: str = field(repr=False, default="")
     identity_token_env: str = ""
     identity_token_file: Path | None = None
+    cloud: Cloud | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,7 +248,7 @@ MISTAKES = [
     (
         f'{CREDENTIAL}{{ username = "me" }}\n',
         'registries."docker.io".credential: has no secret; '
-        "add password_env, password_file or identity_token_file",
+        "add password_env, password_file, identity_token_file or cloud",
     ),
     (
         f'{CREDENTIAL}{{ password_env = "X" }}\n',
@@ -258,6 +258,15 @@ MISTAKES = [
         f'{CREDENTIAL}{{ username = "me", password_env = "X", password_file = "y" }}\n',
         'registries."docker.io".credential: password_env and password_file say the same; '
         "keep one of them",
+    ),
+    (
+        f'{CREDENTIAL}{{ cloud = "gcp", username = "me" }}\n',
+        'registries."docker.io".credential: cloud and username say the same; keep one of them',
+    ),
+    (
+        f'{CREDENTIAL}{{ cloud = "google" }}\n',
+        'registries."docker.io".credential.cloud: expected one of "aws", "gcp", "azure", '
+        'got the text "google"',
     ),
     (
         f'{CREDENTIAL}{{ username = "me", password = 5678 }}\n',

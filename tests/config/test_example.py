@@ -98,7 +98,7 @@ def test_what_the_example_switches_off_can_be_switched_on(tmp_path: Path, number
     file = tmp_path / "config.toml"
     file.write_text("\n".join(lines))
 
-    if re.match("password|key_file", lines[number]):
+    if re.match("password|key_file|cloud", lines[number]):
         with pytest.raises(ConfigError, match=r"keep one of them|add cert_file"):
             load_config(file, {})
     else:

@@ -1,0 +1,1 @@
+"""Logins from the clouds' own Python libraries, each an optional dependency; one file a cloud."""
