@@ -19,7 +19,9 @@ _MISSING: Final = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_
 # Quay has no code of its own for it: MANIFEST_INVALID with "Unknown blob `sha256:…`".
 _UNCLEAR: Final = frozenset({"MANIFEST_INVALID", "MANIFEST_UNVERIFIED"})
 _ABOUT_TYPE: Final = re.compile(r"media ?type|content.?type|unsupported manifest", re.IGNORECASE)
-_ABOUT_MOVING: Final = re.compile(r"immutab|overw?rit|re-?deploy|cannot be updated", re.IGNORECASE)
+_ABOUT_MOVING: Final = re.compile(
+    r"immutab|overw?rit|re-?deploy|cannot be updated|allow updating", re.IGNORECASE
+)
 _COMMON_TYPES: Final = media_types.INDEXES | {
     media_types.OCI_MANIFEST,
     media_types.DOCKER_MANIFEST,

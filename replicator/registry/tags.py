@@ -7,9 +7,10 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Final
 
-from replicator.errors import NotFound, RegistryError
+from replicator.errors import Denied, NotFound, RegistryError
 from replicator.events import RequestKind
 from replicator.oci.reference import RepositoryName, Tag
+from replicator.registry.answers import Answer
 from replicator.registry.calls import Call, pull
 from replicator.registry.pagination import MAX_PAGE_SIZE, names
 from replicator.registry.sending import Sender
@@ -105,7 +106,20 @@ class Tags:
             "GET tags/list",
             scopes=(pull(self._name.path),),
             limit=MAX_PAGE_SIZE,
+            refine=_refused,
         )
         return names(
             self._sender, call, "tags", Tag, page_size=self._sender.knowledge.profile.page_size
         )
+
+
+def _refused(answer: Answer, error: RegistryError) -> RegistryError:
+    """Say the way out where tags may be read, but not listed, as with Aliyun."""
+    if not isinstance(error, Denied):
+        return error
+    return Denied(
+        f"{error}; tags that may not be listed can still be copied: name them in the rule",
+        status=error.status,
+        codes=error.codes,
+        registry=error.registry,
+    )
