@@ -151,11 +151,13 @@ def _notes() -> None:
     )
     op.create_table(
         "dirty_repository",
+        sa.Column("rule", sa.Text(), nullable=False),
         sa.Column("registry", sa.Text(), nullable=False),
         sa.Column("repository", sa.Text(), nullable=False),
-        sa.Column("tags", sa.JSON()),
         sa.Column("marked_at", TIME, nullable=False),
-        sa.Column("settled", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("registry", "repository", name="pk_dirty_repository"),
+        sa.Column("run", sa.Text()),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("next_try_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("rule", "registry", "repository", name="pk_dirty_repository"),
         sqlite_with_rowid=False,
     )

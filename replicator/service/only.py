@@ -1,4 +1,5 @@
-"""Only: a run that is limited to some tags, such as those that failed in another."""
+"""Only: a run that is limited to some tags, such as those that failed in another, or to some
+repositories."""
 
 from __future__ import annotations
 
@@ -13,25 +14,33 @@ from replicator.planning.rule import Prune, Rule
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """The source tags that a run is limited to, by repository."""
+    """The source tags that a run is limited to, by repository; without any, it is all of its."""
 
     _tags: Mapping[RepositoryName, frozenset[Tag]]
 
     @classmethod
     def of(cls, sources: Iterable[str]) -> Self:
-        """Read references with tags, as records of actions have them."""
+        """Read references with tags, as records of actions have them, and repositories."""
         found: defaultdict[RepositoryName, set[Tag]] = defaultdict(set)
+        whole: set[RepositoryName] = set()
         for source in sources:
-            repository, _, tag = source.rpartition(":")
-            found[RepositoryName.parse(repository)].add(Tag(tag))
-        return cls({name: frozenset(tags) for name, tags in found.items()})
+            repository, colon, tag = source.rpartition(":")
+            # What follows the port of a host has a slash in it.
+            if colon and "/" not in tag:
+                found[RepositoryName.parse(repository)].add(Tag(tag))
+            else:
+                whole.add(RepositoryName.parse(source))
+        limited = {name: frozenset(tags) for name, tags in found.items()}
+        return cls({**limited, **dict.fromkeys(whole, frozenset())})
 
     @property
     def repositories(self) -> Collection[RepositoryName]:
         return self._tags.keys()
 
-    def tags(self, repository: RepositoryName) -> frozenset[Tag]:
-        return self._tags.get(repository, frozenset())
+    def includes(self, repository: RepositoryName, tag: Tag) -> bool:
+        """Say whether the run is about a tag of one of its repositories."""
+        tags = self._tags.get(repository)
+        return tags is not None and (not tags or tag in tags)
 
     def limit(self, rule: Rule) -> Rule:
         """Return *rule* without what can only be said of all its tags: that there are enough of

@@ -116,7 +116,7 @@ class RepositoryRun:
         goals: list[Goal] = []
         for verdict in verdicts:
             only = self._context.only
-            if only is not None and verdict.tag.tag not in only.tags(self._name):
+            if only is not None and not only.includes(self._name, verdict.tag.tag):
                 continue
             if not verdict.selected:
                 self._leave_out(verdict)

@@ -10,7 +10,6 @@ from typing import Final
 from sqlalchemy import (
     JSON,
     BigInteger,
-    Boolean,
     Column,
     Index,
     Integer,
@@ -142,15 +141,18 @@ notification = Table(
     sqlite_with_rowid=False,
 )
 
-# Repositories of which a registry said that something changed; a run compares.
+# Repositories of a rule of which a registry said that something changed. *run* is the one that
+# compares them; a mark stays until such a run was good.
 dirty_repository = Table(
     "dirty_repository",
     metadata,
+    Column("rule", Text, primary_key=True),
     Column("registry", Text, primary_key=True),
     Column("repository", Text, primary_key=True),
-    Column("tags", JSON),
     Column("marked_at", UtcDateTime, nullable=False),
-    Column("settled", Boolean, nullable=False),
+    Column("run", Text),
+    Column("failures", Integer, nullable=False),
+    Column("next_try_at", UtcDateTime, nullable=False),
     sqlite_with_rowid=False,
 )
 

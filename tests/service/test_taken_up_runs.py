@@ -159,6 +159,15 @@ async def test_a_limited_run_is_about_those_tags_and_does_not_discover(bench):
 def test_tags_are_read_by_repository():
     only = Only.of(["host.io:5000/a/b:1", "host.io:5000/a/b:2", "docker.io/library/c:3"])
 
-    assert only.tags(RepositoryName("host.io:5000", "a/b")) == {Tag("1"), Tag("2")}
-    assert only.tags(RepositoryName("docker.io", "library/c")) == {Tag("3")}
-    assert only.tags(RepositoryName("docker.io", "library/d")) == frozenset()
+    a, c, d = (RepositoryName.parse(text) for text in ("host.io:5000/a/b", "c", "d"))
+    assert [only.includes(a, Tag(tag)) for tag in "123"] == [True, True, False]
+    assert [only.includes(c, Tag(tag)) for tag in "123"] == [False, False, True]
+    assert not only.includes(d, Tag("3"))
+
+
+def test_a_repository_without_a_tag_means_all_of_its_tags():
+    only = Only.of(["host.io:5000/a/b", "docker.io/library/c:3", "docker.io/library/c"])
+
+    for name in ("host.io:5000/a/b", "c"):
+        assert only.includes(RepositoryName.parse(name), Tag("9"))
+    assert not only.includes(RepositoryName.parse("host.io:5000/a"), Tag("9"))
