@@ -11,7 +11,10 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
-from replicator.store import operating_tables  # noqa: F401  # they register with the metadata
+from replicator.store import (  # noqa: F401  # they register with the metadata
+    operating_tables,
+    work_tables,
+)
 from replicator.store.tables import UtcDateTime, metadata
 
 

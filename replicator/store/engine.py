@@ -62,7 +62,11 @@ def display(url: URL) -> str:
 def create_engine(url: URL) -> AsyncEngine:
     """Return an engine; nothing is connected yet."""
     if url.get_backend_name() != "sqlite":
+        # Only a service needs the second, but migrations must see them all.
+        from replicator.store import work_tables
+
         tables.complete_for_postgresql()
+        work_tables.complete_for_postgresql()
         return create_async_engine(
             url,
             connect_args={

@@ -73,8 +73,13 @@ async def migrate(database: Database, step: Callable[[Config], None]) -> None:
 
 def differences(connection: Connection) -> tuple[str, ...]:
     """Compare the tables that are there with those of ``tables.py``."""
-    context = MigrationContext.configure(connection)
+    context = MigrationContext.configure(connection, opts={"include_name": _is_ours})
     return tuple(map(_describe, compare_metadata(context, metadata)))
+
+
+def _is_ours(name: str | None, kind: str, _: object) -> bool:
+    """Leave out the tables of the carrier of messages, which are another project's."""
+    return kind != "table" or name is None or not name.startswith("procrastinate_")
 
 
 async def _lock_file(connection: AsyncConnection) -> None:

@@ -11,7 +11,7 @@ from replicator.errors import SchemaMismatch
 from replicator.store.tables import metadata
 
 # Every revision that a database may be at, oldest first; a test compares it with migrations/.
-REVISIONS: Final = ("0001", "0002", "0003", "0004")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
 HEAD: Final = REVISIONS[-1]
 
 _VERSION_TABLE: Final = "alembic_version"
@@ -64,7 +64,7 @@ def create(connection: Connection, database: str) -> None:
     what the migrations make.
     """
     # They belong to the same schema, and register themselves with it.
-    from replicator.store import operating_tables  # noqa: F401
+    from replicator.store import operating_tables, work_tables  # noqa: F401
 
     require_own(connection, database)
     if revision(connection) is not None:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 from replicator.planning.plan import Decision
@@ -118,6 +119,8 @@ run = Table(
     Column("cancel_at", UtcDateTime),
     # The source tags that it is limited to.
     Column("only", JSON),
+    # Whether tags that failed before are tried at once.
+    Column("retry", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("id"),
     _one_of("state", RunState),
     CheckConstraint("(finished_at IS NULL) = (state IN ('queued', 'running'))", name="finished"),

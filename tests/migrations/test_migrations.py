@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from procrastinate.schema import SchemaManager
 from sqlalchemy import text
 
 from replicator.errors import SchemaMismatch
@@ -65,8 +67,46 @@ async def test_a_migrated_server_is_exactly_one_made_from_the_models(
     made = postgres_server.create_database()
     async with Database(postgres_server.url(made)) as database, database.writing() as connection:
         await connection.run_sync(schema.create, "any")
+        carrier = (migrate.MIGRATIONS / "procrastinate.sql").read_text("utf-8")
+        await connection.exec_driver_sql(carrier.replace("%", "%%"))
 
     assert postgres_server.schema(made) == postgres_server.schema(postgres_template)
+
+
+async def test_the_carrier_of_messages_is_the_one_that_the_installed_library_expects(
+    postgres_server: Postgres, postgres_template: str
+) -> None:
+    own = postgres_server.create_database()
+    with psycopg.connect(postgres_server.url(own)) as connection:
+        connection.execute(SchemaManager.get_schema())
+
+    def of_carrier(name: str) -> set[str]:
+        statements = postgres_server.schema(name).split(";\n\n")
+        return {each for each in statements if "procrastinate_" in each}
+
+    assert of_carrier(own) == of_carrier(postgres_template) != set()
+
+
+async def test_a_run_of_the_program_before_items_goes_on_with_them(
+    empty_database_url: str,
+) -> None:
+    await migrate.upgrade(empty_database_url)
+    async with Database(empty_database_url) as database:
+        await migrate.migrate(database, lambda config: command.downgrade(config, "0004"))
+        async with database.writing() as connection:
+            await connection.exec_driver_sql(
+                "INSERT INTO run (id, rule, snapshot, trigger, state, owner, leased_until, "
+                "started_at, queued_at, counts, bytes_moved, bytes_mounted, bytes_skipped, "
+                "requests, error) VALUES ('old', 'app', '{}', 'schedule', 'running', 'a/b/1/2', "
+                "'2026-01-01', '2026-01-01', '2026-01-01', '{}', 0, 0, 0, '{}', '')"
+            )
+
+    await migrate.upgrade(empty_database_url)
+
+    async with Database(empty_database_url) as database, database.reading() as connection:
+        items = await connection.exec_driver_sql("SELECT kind, state, priority FROM item")
+        runs = await connection.exec_driver_sql("SELECT state FROM run")
+        assert (items.all(), runs.all()) == ([("listing", "waiting", 1)], [("queued",)])
 
 
 async def test_an_upgrade_of_what_is_up_to_date_changes_nothing(database_url: str) -> None:
