@@ -1,0 +1,77 @@
+"""Where content is, as the ledger remembers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from replicator.oci.digest import Digest
+from replicator.oci.reference import RepositoryName
+from replicator.planning.observation import Published
+from replicator.store.database import Database
+from replicator.store.published import PublishedReader
+from replicator.store.tables import blob_location, published_tag
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPlace:
+    """A repository that has a blob, or had it when it was last seen."""
+
+    repository: RepositoryName
+    size: int
+    confirmed_at: datetime
+
+
+class Places:
+    """Answers where a digest is: under which tags, and as a blob in which repositories."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def tags_of(self, digest: Digest, *, limit: int) -> tuple[Published, ...]:
+        """Return tags that were published with *digest*, at the source or the destination."""
+        columns = published_tag.c
+        query = (
+            select(published_tag)
+            .where(or_(columns.digest == str(digest), columns.source_digest == str(digest)))
+            .order_by(columns.registry, columns.repository, columns.tag)
+            .limit(limit)
+        )
+        read = PublishedReader().read
+        async with self._database.reading() as connection:
+            rows = await connection.execute(query)
+            return tuple(read(RepositoryName(row.registry, row.repository), row) for row in rows)
+
+    async def blobs_of(self, digest: Digest, *, limit: int) -> tuple[BlobPlace, ...]:
+        """Return repositories that have *digest* as a blob."""
+        columns = blob_location.c
+        async with self._database.reading() as connection:
+            query = (
+                select(blob_location)
+                .where(
+                    columns.registry.in_(await _registries(connection)),
+                    columns.digest == str(digest),
+                )
+                .order_by(columns.registry, columns.repository)
+                .limit(limit)
+            )
+            rows = (await connection.execute(query)).all()
+        return tuple(
+            BlobPlace(RepositoryName(row.registry, row.repository), row.size, row.confirmed_at)
+            for row in rows
+        )
+
+
+async def _registries(connection: AsyncConnection) -> list[str]:
+    """Hop along the primary key, which begins with the registry: there are millions of rows and a
+    handful of registries."""
+    found: list[str] = []
+    while True:
+        after = blob_location.c.registry > (found[-1] if found else "")
+        following = await connection.scalar(select(func.min(blob_location.c.registry)).where(after))
+        if following is None:
+            return found
+        found.append(following)
