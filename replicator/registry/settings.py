@@ -48,8 +48,8 @@ class CredentialSource:
     """Where the credentials of one registry come from, as its configuration says.
 
     At most one of the three ways to give a password is set, and at most one to give an identity
-    token; with *cloud* none is. Environment and files are read when the credentials are needed, each time anew, so
-    that a rotated secret takes effect without a restart.
+    token; with *cloud* none is. Environment and files are read when the credentials are needed,
+    each time anew, so that a rotated secret takes effect without a restart.
     """
 
     username: str = ""

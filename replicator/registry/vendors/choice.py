@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from replicator.events import Listener
 from replicator.registry.courier import Authorizer, Courier
+from replicator.registry.ecr_host import EcrHost
 from replicator.registry.exchange import Send
 from replicator.registry.gate import Gate
 from replicator.registry.keychain import Keychain
@@ -58,6 +59,8 @@ class Vendors:
                 from replicator.registry.vendors.azure import Azure
 
                 return Azure(self._sender)
+            case "ecr" if (host := EcrHost.parse(self._sender.settings.name)) is not None:
+                return self._ecr(profile, host)
             case "ghcr" if self._knows_api(profile):
                 from replicator.registry.vendors.github import GitHub
 
@@ -95,6 +98,19 @@ class Vendors:
                 return Artifactory(api, self._sender.registry)
             case _:
                 return None
+
+    def _ecr(self, profile: Profile, host: EcrHost) -> Vendor | None:
+        """The API of ECR is beside the registry, at a host that follows from the registry's."""
+        from replicator.registry.vendors.ecr import Ecr
+        from replicator.registry.vendors.ecr_api import EcrApi
+
+        if not self._knows_api(profile):
+            return None
+        # The signature is over the whole request, and so among the headers of each.
+        login = self._login()
+        unsigned = FromLogin(login, lambda credentials: None)
+        sender = self._elsewhere(self._gate(replace(profile, api_endpoint=host.api)), unsigned)
+        return Ecr(EcrApi(sender, login, host), self._sender.registry)
 
     def creator(self, profile: Profile) -> Creator | None:
         """Return what makes repositories for *profile*'s kind, None if there is nothing."""
