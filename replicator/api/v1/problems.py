@@ -1,0 +1,134 @@
+"""Problem details (RFC 9457): every error of the API, with a code that stays the same."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from replicator import errors
+
+_log = logging.getLogger(__name__)
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+# What an error means to whoever asked; the first that fits counts.
+_STATUS: Final[tuple[tuple[type[errors.ReplicatorError], int, str], ...]] = (
+    (errors.NotAuthenticated, 401, "Who asks is not known"),
+    (errors.AccessDenied, 403, "Not allowed"),
+    (errors.RuleNotFound, 404, "There is no such rule"),
+    (errors.RunNotFound, 404, "There is no such run"),
+    (errors.RegistryNotFound, 404, "There is no such registry"),
+    (errors.CredentialNotFound, 404, "There is no such credential"),
+    (errors.TokenNotFound, 404, "There is no such token"),
+    (errors.RuleConflict, 409, "The rule was changed, or is in conflict with another"),
+    (errors.RunActive, 409, "The rule has a run already"),
+    (errors.RunFinished, 409, "The run is over"),
+    (errors.NameTaken, 409, "The name is taken"),
+    (errors.InvalidValue, 422, "Something in the request is not what it should be"),
+    (errors.ConfigError, 422, "This cannot be used"),
+    (errors.RegistryError, 502, "The registry did not do what was asked"),
+    (errors.StoreError, 503, "The database cannot be used now"),
+)
+_FIELD: Final = re.compile(r'(?:rule "[^"]*": |rules\[\d+\]: )([a-z_][a-z_.\[\]0-9]*): ')
+_CODES: Final = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}
+
+
+class Problem(BaseModel):
+    """What is wrong. `code` stays the same from version to version; `detail` is for people."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str = ""
+    field: str | None = None
+
+
+def problem(
+    status: int,
+    code: str,
+    title: str,
+    detail: str = "",
+    *,
+    field: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return the answer that says what is wrong."""
+    said = Problem(
+        type=f"urn:replicate:problem:{code}",
+        title=title,
+        status=status,
+        code=code,
+        detail=detail,
+        field=field,
+    )
+    body = said.model_dump(exclude_none=True)
+    return Response(json.dumps(body), status, headers, media_type=MEDIA_TYPE)
+
+
+def problem_of(error: errors.ReplicatorError) -> Response:
+    """Return the answer for an error of ours."""
+    for kind, status, title in _STATUS:
+        if isinstance(error, kind):
+            headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+            field = getattr(error, "field", None) or _field_in(str(error))
+            return problem(status, error.kind, title, str(error), field=field, headers=headers)
+    return problem(500, error.kind, "The service failed", str(error))
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Let *app* answer with problems for whatever goes wrong."""
+
+    async def ours(request: Request, error: Exception) -> Response:
+        if not isinstance(error, errors.ReplicatorError):
+            raise error
+        return problem_of(error)
+
+    async def not_understood(request: Request, error: Exception) -> Response:
+        found = error.errors() if isinstance(error, RequestValidationError) else []
+        return _not_understood(found)
+
+    async def of_http(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        detail = error.detail if isinstance(error, HTTPException) else ""
+        headers = error.headers if isinstance(error, HTTPException) else None
+        return problem(status, _CODES.get(status, f"http_{status}"), detail, headers=headers)
+
+    async def unexpected(request: Request, error: Exception) -> Response:
+        # What it is goes into the log, where nobody from outside reads it.
+        _log.error("request failed", exc_info=error, extra={"path": request.url.path})
+        return problem(500, "internal", "The service failed", "its log says why")
+
+    app.add_exception_handler(errors.ReplicatorError, ours)
+    app.add_exception_handler(RequestValidationError, not_understood)
+    app.add_exception_handler(HTTPException, of_http)
+    app.add_exception_handler(Exception, unexpected)
+
+
+def _not_understood(found: Any) -> Response:
+    """Name the first thing that is wrong; what was sent is not repeated, it may be a secret."""
+    title = "Something in the request is not what it should be"
+    if not found:
+        return problem(422, "invalid_request", title)
+    first = found[0]
+    place = [str(part) for part in first["loc"]]
+    # "body" alone is about the body as a whole; "query" and "path" are no part of a name.
+    field = ".".join(place[1:]) or place[0]
+    if first["type"] == "json_invalid":
+        return problem(422, "invalid_json", title, "the body is no JSON", field="body")
+    return problem(422, "invalid_request", title, f"{field}: {first['msg']}", field=field)
+
+
+def _field_in(message: str) -> str | None:
+    """Return the field of a rule that *message* names."""
+    found = _FIELD.search(message)
+    return found[1] if found else None
