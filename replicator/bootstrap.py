@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from replicator.registry.settings import Credentials
     from replicator.service.desk import Desk
     from replicator.service.explaining import Explainer
+    from replicator.service.hooks.desk import HookDesk
     from replicator.service.one_off import OneOff
     from replicator.service.protocols import Repository
     from replicator.service.registries import Registries
@@ -150,12 +151,17 @@ async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[S
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A service that is about to serve, and what is known of it."""
+    """A service that is about to serve, and what is known of it.
+
+    *webhook_secrets* are those that the notices of a registry have to show one of.
+    """
 
     serving: Serving
     rulebook: Rulebook
     database: Database
     metrics: Metrics
+    hooks: HookDesk
+    webhook_secrets: Callable[[str], Sequence[str]]
 
 
 @asynccontextmanager
@@ -164,16 +170,20 @@ async def open_serving(config: Config) -> AsyncIterator[Served]:
 
     Raises StoreError if the database cannot be used.
     """
+    from replicator.config.webhooks import webhook_secrets
     from replicator.events import to_all
     from replicator.service.alarm import ClockAlarm
     from replicator.service.engine import LocalEngine
+    from replicator.service.hooks.desk import HookDesk
     from replicator.service.housekeeping import Housekeeping
     from replicator.service.scheduler import Scheduler
     from replicator.service.serving import Serving
     from replicator.service.worker import Worker
+    from replicator.store.dirty import DirtyRepositories
     from replicator.store.fires import Fires
     from replicator.store.owner import Owner
     from replicator.store.retention import Keep, Retention
+    from replicator.store.rules import Rules
     from replicator.store.services import Services
     from replicator.telemetry.logging import log_event
     from replicator.telemetry.metrics import Metrics
@@ -191,12 +201,19 @@ async def open_serving(config: Config) -> AsyncIterator[Served]:
             clock=_now,
             tell=lambda report: metrics.count_run(report.state.value, report.counts),
         )
+        hooks = HookDesk(
+            rules=Rules(service.database),
+            marks=DirtyRepositories(service.database),
+            engine=engine,
+            clock=_now,
+        )
         serving = Serving(
             scheduler=scheduler,
             worker=worker,
             runner=service.runner,
             queue=queue,
             services=Services(service.database, owner, _now()),
+            hooks=hooks,
             housekeeping=Housekeeping(
                 retention=Retention(service.database),
                 keep=Keep(config.service.keep_history, config.service.keep_runs),
@@ -204,7 +221,14 @@ async def open_serving(config: Config) -> AsyncIterator[Served]:
             ),
             clock=_now,
         )
-        yield Served(serving, service.rulebook, service.database, metrics)
+        yield Served(
+            serving,
+            service.rulebook,
+            service.database,
+            metrics,
+            hooks,
+            lambda registry: webhook_secrets(config, registry, os.environ),
+        )
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -13,7 +13,9 @@ from replicator.telemetry.health import Health
 from replicator.telemetry.metrics import CONTENT_TYPE
 
 
-def create_app(health: Health, metrics: Callable[[], Awaitable[bytes]]) -> Starlette:
+def create_app(
+    health: Health, metrics: Callable[[], Awaitable[bytes]], webhooks: Sequence[Route] = ()
+) -> Starlette:
     """Return the application; *metrics* gives them as text."""
 
     async def is_alive(request: Request) -> Response:
@@ -36,5 +38,6 @@ def create_app(health: Health, metrics: Callable[[], Awaitable[bytes]]) -> Starl
             Route("/healthz", is_alive),
             Route("/readyz", is_ready),
             Route("/metrics", show_metrics),
+            *webhooks,
         ]
     )

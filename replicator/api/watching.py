@@ -8,6 +8,7 @@ from datetime import datetime
 from starlette.applications import Starlette
 
 from replicator.api.app import create_app
+from replicator.api.webhooks import webhook_routes
 from replicator.bootstrap import Served
 from replicator.errors import StoreError
 from replicator.service.scheduler import Scheduler
@@ -37,7 +38,7 @@ def watch(served: Served, clock: Callable[[], datetime]) -> Starlette:
             "worker": _at_once(worker.trouble),
         }
     )
-    return create_app(health, show_metrics)
+    return create_app(health, show_metrics, webhook_routes(served.hooks, served.webhook_secrets))
 
 
 async def _database_trouble(database: Database) -> str:

@@ -40,10 +40,15 @@ class ServiceSettings:
 
 @dataclass(frozen=True, slots=True)
 class RegistryEntry:
-    """How one registry is reached, and where its credentials come from, if the file says so."""
+    """How one registry is reached, and where its credentials come from, if the file says so.
+
+    Its notices show a secret that *webhook_secret_file* has, one a line, or *webhook_secret_env*.
+    """
 
     settings: RegistrySettings
     credential: CredentialSource | None = None
+    webhook_secret_file: Path | None = None
+    webhook_secret_env: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ TIMEOUTS: Final[Keys] = {
 }
 _TLS_FILES: Final[tuple[str, ...]] = ("ca_file", "cert_file", "key_file")
 _SECRETS: Final = ("password", "identity_token")
+_WEBHOOK: Final = ("webhook_secret_file", "webhook_secret_env")
 
 
 def read_registries(value: Any, where: str, folder: Path) -> dict[str, RegistryEntry]:
@@ -76,6 +77,8 @@ def registry_table(folder: Path) -> Table:
             "token_origins": values.list_of(values.origin),
             "upload_origins": values.list_of(values.origin),
             "allowed_networks": values.list_of(_network),
+            "webhook_secret_file": _file_in(folder, must_exist=False),
+            "webhook_secret_env": values.text,
         },
         example='[registries."HOST"]',
     )
@@ -100,7 +103,11 @@ def _entry(name: str, given: dict[str, Any], where: str) -> RegistryEntry:
     tls = Tls(verify=not given.pop("insecure", False), **files)
     timeouts = Timeouts(**given.pop("timeouts", {}))
     credential = _credential(given.pop("credential", None), within(where, "credential"))
-    return RegistryEntry(RegistrySettings(name, tls=tls, timeouts=timeouts, **given), credential)
+    webhook = {key: given.pop(key) for key in _WEBHOOK if key in given}
+    if len(webhook) > 1:
+        raise ConfigError(f"{where}: {' and '.join(_WEBHOOK)} say the same; keep one of them")
+    settings = RegistrySettings(name, tls=tls, timeouts=timeouts, **given)
+    return RegistryEntry(settings, credential, **webhook)
 
 
 def _credential(given: dict[str, Any] | None, where: str) -> CredentialSource | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from replicator.errors import ReplicatorError
+from replicator.service.hooks.desk import HookDesk
 from replicator.service.housekeeping import Housekeeping
 from replicator.service.runner import Runner
 from replicator.service.scheduler import Scheduler
@@ -45,6 +46,7 @@ class Serving:
         runner: Runner,
         queue: Queue,
         services: Services,
+        hooks: HookDesk,
         housekeeping: Housekeeping,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -54,6 +56,7 @@ class Serving:
         self._runner = runner
         self._queue = queue
         self._services = services
+        self._hooks = hooks
         self._housekeeping = housekeeping
         self._clock = clock
         self._sleep = sleep
@@ -73,7 +76,8 @@ class Serving:
                 )
             ]
             starting = [
-                group.create_task(each) for each in (self.scheduler.run(), self.worker.run())
+                group.create_task(each)
+                for each in (self.scheduler.run(), self._hooks.run(), self.worker.run())
             ]
             try:
                 await stop.wait()

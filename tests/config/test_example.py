@@ -56,7 +56,8 @@ def test_every_field_can_be_configured() -> None:
     registry = names_of(RegistrySettings) - {"name", "tls"} | names_of(Tls) - {"verify"}
 
     assert set(SECTIONS["service"]) == names_of(ServiceSettings)
-    assert set(registry_table(HERE).keys) == registry | {"insecure", "credential"}
+    entry = names_of(RegistryEntry) - {"settings"}
+    assert set(registry_table(HERE).keys) == registry | entry | {"insecure"}
     assert set(credential_table(HERE).keys) == names_of(CredentialSource)
     assert set(TIMEOUTS) == names_of(Timeouts)
     assert set(RULE) == names_of(Rule) - {"origin", "revision"}
@@ -107,4 +108,5 @@ def test_what_the_example_switches_off_can_be_switched_on(tmp_path: Path, number
 
 def test_nothing_of_the_configuration_is_left_out_here() -> None:
     assert names_of(Config) == {"path", "service", "registries", "rules"}
-    assert names_of(RegistryEntry) == {"settings", "credential"}
+    entry = {"settings", "credential", "webhook_secret_file", "webhook_secret_env"}
+    assert names_of(RegistryEntry) == entry

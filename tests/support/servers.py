@@ -61,12 +61,14 @@ def distribution(
     tokens: TokenServer | None = None,
     authority: Authority | None = None,
     upstream: Server | None = None,
+    notices: tuple[str, str] | None = None,
 ) -> Iterator[Server]:
     """Run distribution: Debian's 2.8, or 3.
 
     With *credentials* it asks for them by Basic authentication, with *tokens* for a token of
     that server. With an *authority* it speaks TLS. With an *upstream* it is a pull-through
-    proxy, which takes no pushes.
+    proxy, which takes no pushes. It sends *notices* of pushes to the first, a URL, with the
+    second as its Authorization header.
     """
     with data_folder() as folder:
         config = distribution_config.plain(folder)
@@ -78,6 +80,9 @@ def distribution(
             config["http"]["tls"] = distribution_config.tls(authority.issue(folder, "server"))
         if upstream:
             config["proxy"] = {"remoteurl": upstream.address.url}
+
+        if notices:
+            config["notifications"] = distribution_config.notifications(*notices)
 
         def command(host: str) -> Command:
             config["http"]["addr"] = host
@@ -107,6 +112,33 @@ def crane() -> Iterator[Server]:
             return [program, "registry", "serve", "--address", host, "--disk", folder]
 
         with _running("crane", command, Address(host="")) as server:
+            yield server
+
+
+@contextmanager
+def cue() -> Iterator[Server]:
+    """Run cue's registry, which keeps everything in memory."""
+
+    def command(host: str) -> Command:
+        return [tools.built("cue"), "mod", "registry", host]
+
+    with _running("cue", command, Address(host="")) as server:
+        yield server
+
+
+@contextmanager
+def container_registry(credentials: Credentials) -> Iterator[Server]:
+    """Run container-registry, which takes any user who knows the password."""
+    with data_folder() as folder:
+
+        def command(host: str) -> Command:
+            program = tools.built("container-registry")
+            return [
+                *(program, "--bind", host, "--storage", folder),
+                *("--password", credentials.password),
+            ]
+
+        with _running("container-registry", command, Address("", credentials)) as server:
             yield server
 
 
