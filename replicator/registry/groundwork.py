@@ -35,6 +35,8 @@ class Groundwork:
         self._vendors = vendors
         self._present: set[str] = set()
         self._made = 0
+        # The count at which a repository was made.
+        self._made_for: dict[str, int] = {}
         self._looking = asyncio.Lock()
 
     async def write(self, name: RepositoryName, attempt: Callable[[], Awaitable[T]]) -> T:
@@ -88,8 +90,8 @@ class Groundwork:
         if creator is None:
             return False
         async with self._looking:
-            if self._made > made_before:
-                return True  # somebody else has made something meanwhile, perhaps this
+            if self._made_for.get(name.path, 0) > made_before:
+                return True  # somebody else has made this meanwhile
             try:
                 made = await creator.create(name.path)
             except errors.RegistryError as error:
@@ -101,9 +103,11 @@ class Groundwork:
                 ) from None
             if made:
                 self._made += 1
+                self._made_for[name.path] = self._made
                 # The token that we have was given for what did not exist.
                 self._authenticator.forget_tokens()
-            return made
+            # Harbor's project may have been made meanwhile for another of its repositories.
+            return made or self._made > made_before
 
     def _with_hint(self, error: errors.RegistryError) -> errors.RegistryError:
         creator = self._vendors.creator(self._sender.knowledge.profile)

@@ -10,6 +10,7 @@ import pytest
 from replicator.embedded.memory import MemoryStorage
 from replicator.embedded.server import EmbeddedRegistry
 from tests.fakes.dockerhub import FakeHub
+from tests.fakes.ecr import HOST, KEYS, FakeEcr, actions_of
 from tests.fakes.google import FakeGoogle
 from tests.fakes.harbor import FakeHarbor
 from tests.fakes.quay import FakeQuay
@@ -36,6 +37,7 @@ class Stage:
     def __init__(self, replicate, stack):
         self._replicate = replicate
         self._stack = stack
+        self.variables = replicate.variables
 
     async def start(self, registry=None):
         return await self._stack.enter_async_context(registry or EmbeddedRegistry())
@@ -277,3 +279,53 @@ class TestHarbor:
         if expected:
             assert {tag["class"] for tag in report["tags"]} == {"not_found"}
             assert all('create = "if-missing"' in tag["message"] for tag in report["tags"])
+
+
+class TestEcr:
+    """The login is found where AWS's own tools find it, by botocore, and its API plays along."""
+
+    @pytest.fixture
+    async def ecr(self, stage):
+        ecr = FakeEcr()
+        for server in ecr.servers:
+            await stage.start(server)
+        stage.variables |= {
+            "AWS_ACCESS_KEY_ID": KEYS.access_key,
+            "AWS_SECRET_ACCESS_KEY": KEYS.secret_key,
+            "AWS_ENDPOINT_URL_ECR": ecr.site.url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        return ecr
+
+    def entry(self, ecr, **settings):
+        return "\n".join(
+            [entry(HOST, **ecr.settings(), **settings), 'credential = { cloud = "aws" }']
+        )
+
+    async def test_a_thousand_unchanged_tags_cost_three_requests(self, stage, ecr):
+        store_many(ecr.storage, "team/app")
+        destination = await stage.start(EmbeddedRegistry(ecr.storage))
+        stage.write_rule(
+            f"{HOST}/team/app", f"{destination.host}/{{repository}}", registries=self.entry(ecr)
+        )
+
+        requests = await stage.requests_for_nothing_new()
+
+        assert asked(requests, HOST) <= 3
+        assert asked(requests, destination.host) == 0
+
+    async def test_repositories_are_made_at_the_destination_and_filled(self, stage, ecr):
+        source = await stage.start()
+        for number in range(3):
+            store_image(source.storage, f"team/app{number}", "v1", seed=f"{number}")
+        stage.write_rule(
+            f"{source.host}/team/*",
+            f"{HOST}/mirror/{{name}}",
+            registries=self.entry(ecr, create="if-missing"),
+        )
+
+        code, report = await stage.run()
+
+        assert (code, report["counts"]["copied"]) == (0, 3), report
+        assert ecr.repositories.created == {f"mirror/app{number}" for number in range(3)}
+        assert actions_of(ecr.api)["GetAuthorizationToken"] == 1

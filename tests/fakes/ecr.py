@@ -336,12 +336,12 @@ class PublicTokens(TokenService):
 
 
 class FakePublicEcr:
-    """public.ecr.aws, where the alias ``acme`` is our own; the API is in us-east-1 alone."""
+    """public.ecr.aws, where *alias* is our own; the API is in us-east-1 alone."""
 
     host = PUBLIC_HOST
 
-    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
-        self.repositories = Repositories(f"{ALIAS}/")
+    def __init__(self, *, alias: str = ALIAS, clock: Callable[[], float] = time.time) -> None:
+        self.repositories = Repositories(f"{alias}/")
         self.storage = self.repositories.storage
         self.issued = Issued(clock)
         self.tokens = PublicTokens(self.issued)
@@ -358,7 +358,7 @@ class FakePublicEcr:
                     "registries": [
                         {
                             "registryId": ACCOUNT,
-                            "aliases": [{"name": ALIAS, "primaryRegistryAlias": True}],
+                            "aliases": [{"name": alias, "primaryRegistryAlias": True}],
                         }
                     ]
                 },

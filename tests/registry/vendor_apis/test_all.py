@@ -12,6 +12,7 @@ from replicator.oci.reference import Tag
 from replicator.registry.settings import Create, Credentials
 from tests.fakes.azure import FakeAzure
 from tests.fakes.dockerhub import FakeHub
+from tests.fakes.ecr import FakeEcr, FakePublicEcr
 from tests.fakes.github import FakeGitHub
 from tests.fakes.gitlab import FakeGitLab
 from tests.fakes.google import FakeGoogle, GoogleTokens
@@ -37,6 +38,11 @@ def quay():
     return fake
 
 
+def clock():
+    """The time at which the clients of tests begin, for what compares it."""
+    return 1000.0
+
+
 VENDORS = {
     "google": (google, {"kind": "google"}),
     "dockerhub": (lambda: FakeHub(PASSWORDS, private=("alice",)), {"kind": "dockerhub"}),
@@ -49,6 +55,11 @@ VENDORS = {
         lambda: FakeHarbor(PASSWORDS, projects=(), private=("alice",)),
         {"kind": "harbor", "create": Create.IF_MISSING},
     ),
+    "ecr": (lambda: FakeEcr(clock=clock), {"create": Create.IF_MISSING}),
+    "ecr public": (
+        lambda: FakePublicEcr(alias="alice", clock=clock),
+        {"create": Create.IF_MISSING},
+    ),
     "acr": (lambda: FakeAzure(PASSWORDS), {"kind": "acr"}),
     "ghcr": (lambda: FakeGitHub(PASSWORDS, users=("alice",)), {"kind": "ghcr"}),
     "gitlab": (lambda: FakeGitLab(PASSWORDS, groups=("alice",)), {"kind": "gitlab"}),
@@ -59,11 +70,14 @@ VENDORS = {
 async def client(request, start, open_client):
     make, settings = VENDORS[request.param]
     fake = make()
-    await start(fake.registry)
+    for server in getattr(fake, "servers", (fake.registry,)):
+        await start(server)
     if hasattr(fake, "site"):
-        await start(fake.site)
+        if not hasattr(fake, "servers"):
+            await start(fake.site)
         settings = {**fake.settings(), **settings}
-    return open_client(fake.registry.host, login=ALICE, **settings)
+    login = fake.login() if hasattr(fake, "login") else ALICE
+    return open_client(getattr(fake, "host", fake.registry.host), login=login, **settings)
 
 
 async def test_an_index_comes_out_as_it_went_in_and_is_listed_by_its_own_digest(client):
