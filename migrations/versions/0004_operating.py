@@ -69,7 +69,6 @@ def _credentials() -> None:
         sa.Column("username", sa.Text(), nullable=False),
         sa.Column("sealed", sa.LargeBinary()),
         sa.Column("key_id", sa.Text(), nullable=False),
-        sa.Column("source", sa.JSON(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("updated_at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_credential"),
