@@ -48,7 +48,7 @@ upload_session = Table(
     sqlite_with_rowid=False,
 )
 
-# Secrets are sealed for this row and host alone; a row without one names where it comes from.
+# Secrets are sealed for this row and host alone; one that was cleared has to be set again.
 credential = Table(
     "credential",
     metadata,
@@ -57,7 +57,6 @@ credential = Table(
     Column("username", Text, nullable=False),
     Column("sealed", LargeBinary),
     Column("key_id", Text, nullable=False),
-    Column("source", JSON, nullable=False),
     Column("version", Integer, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
