@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from replicator.errors import StoreError
+from replicator.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     import asyncio
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from replicator.registry.client import Registry
     from replicator.registry.keychain import Keychain
     from replicator.registry.settings import Credentials
+    from replicator.service.credentials import CredentialDesk
     from replicator.service.desk import Desk
     from replicator.service.explaining import Explainer
     from replicator.service.hooks.desk import HookDesk
@@ -34,10 +35,14 @@ if TYPE_CHECKING:
     from replicator.service.registries import Registries
     from replicator.service.rulebook import Rulebook
     from replicator.service.runner import Runner
+    from replicator.service.secret_key import SecretKeys
     from replicator.service.serving import Serving
     from replicator.service.status import RuleStatus
+    from replicator.service.tokens import TokenDesk
+    from replicator.store.audit import Audit
     from replicator.store.database import Database
     from replicator.store.queue import Queue
+    from replicator.store.registries import KeptRegistries
     from replicator.store.runs import Runs
     from replicator.telemetry.metrics import Metrics
 
@@ -124,7 +129,9 @@ async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[S
 
     async with (
         await Database.open(config.service.database, upgrade=True) as database,
-        open_registries(config, listener=listener) as registries,
+        open_registries(
+            await with_kept_registries(config, database), listener=listener
+        ) as registries,
     ):
         ledger, runs = Ledger(database), _runs(database)
         inventory = LedgerInventory(ledger, _now, trusted_for=config.service.confirm_after)
@@ -394,10 +401,108 @@ def keychain(config: Config) -> Keychain:
         if entry.credential is not None
     }
     clouds = {name: source.cloud for name, source in named.items() if source.cloud is not None}
-    configured = FirstOf(ConfiguredKeychain(named, os.environ), CloudKeychain(clouds))
+    stored = {name: source.stored for name, source in named.items() if source.stored}
+    configured = FirstOf(
+        ConfiguredKeychain(named, os.environ),
+        CloudKeychain(clouds),
+        *([_stored_keychain(config, stored)] if stored else ()),
+    )
     if not config.service.docker_config:
         return configured
     return FirstOf(configured, DockerKeychain(docker_config_file(os.environ)))
+
+
+def secret_keys(config: Config) -> SecretKeys | None:
+    """Read the secret key, and older ones; None if there is none. Raises ConfigError."""
+    from replicator.config.secret_key import read_secret_keys
+
+    return read_secret_keys(config, os.environ)
+
+
+def require_secret_keys(config: Config, purpose: str) -> SecretKeys:
+    """Read the secret key. Raises ConfigError, with the way to one, if there is none."""
+    from replicator.service.secret_key import HOW_TO_MAKE
+
+    keys = secret_keys(config)
+    if keys is None:
+        raise ConfigError(
+            f"{purpose} need a secret key, and there is none; set secret_key_file below [service], "
+            f"or $REPLICATOR_SECRET_KEY; {HOW_TO_MAKE}"
+        )
+    return keys
+
+
+@asynccontextmanager
+async def open_tokens(config: Config) -> AsyncIterator[TokenDesk]:
+    """Open the tokens of the API; an embedded database is made on the spot.
+
+    Raises ConfigError without a secret key.
+    """
+    from replicator.service.tokens import TokenDesk
+    from replicator.store.database import Database
+    from replicator.store.tokens import Tokens
+
+    keys = require_secret_keys(config, "tokens")
+    async with await Database.open(config.service.database, upgrade=True) as database:
+        yield TokenDesk(Tokens(database), keys, _now)
+
+
+@asynccontextmanager
+async def open_credentials(config: Config) -> AsyncIterator[CredentialDesk]:
+    """Open the credentials that the database keeps; an embedded one is made on the spot.
+
+    Raises ConfigError without a secret key.
+    """
+    from replicator.service.credentials import CredentialDesk
+    from replicator.store.credentials import Credentials
+    from replicator.store.database import Database
+
+    keys = require_secret_keys(config, "kept credentials")
+    async with await Database.open(config.service.database, upgrade=True) as database:
+        yield CredentialDesk(Credentials(database), keys, _now)
+
+
+@asynccontextmanager
+async def open_kept_registries(config: Config) -> AsyncIterator[KeptRegistries]:
+    """Open the registries that the database keeps; an embedded one is made on the spot."""
+    from replicator.store.database import Database
+    from replicator.store.registries import KeptRegistries
+
+    async with await Database.open(config.service.database, upgrade=True) as database:
+        yield KeptRegistries(database)
+
+
+@asynccontextmanager
+async def open_audit(config: Config) -> AsyncIterator[Audit]:
+    """Open the audit. Raises StoreError if there is no database yet."""
+    from replicator.store.audit import Audit
+
+    async with _open_existing(config) as database:
+        if database is None:
+            raise StoreError("there is no database yet; `replicate run` makes it")
+        yield Audit(database)
+
+
+async def with_kept_registries(config: Config, database: Database | None = None) -> Config:
+    """Return *config* with the registries that the database keeps; those of the file go first."""
+    from replicator.config.kept_registries import with_kept
+    from replicator.store.registries import KeptRegistries
+
+    if database is not None:
+        return with_kept(config, await KeptRegistries(database).all())
+    async with _open_existing(config) as opened:
+        return config if opened is None else await with_kept_registries(config, opened)
+
+
+def _stored_keychain(config: Config, names: Mapping[str, str]) -> Keychain:
+    """Build what finds credentials in the database, which is opened for each look."""
+    from replicator.service.credentials import StoredKeychain
+
+    async def reveal(name: str, registry: str) -> Credentials:
+        async with open_credentials(config) as desk:
+            return await desk.reveal(name, registry)
+
+    return StoredKeychain(names, reveal)
 
 
 def docker_config_file(environment: Mapping[str, str]) -> Path:

@@ -53,6 +53,8 @@ def service_table(folder: Path) -> Table:
         "grace": values.duration,
         "keep_history": values.duration,
         "keep_runs": values.integer(1),
+        # Read when it is needed: most commands do without.
+        "secret_key_file": lambda value, where: folder / Path(values.text(value, where)),
     }
     return Table(keys, example="[service]")
 

@@ -25,6 +25,7 @@ class ServiceSettings:
     worked on at once. *docker_config*: whether the logins that Docker keeps count. A service
     answers questions about it on *listen*, and lets copies end within *grace* before it stops. It
     forgets runs that are older than *keep_history*, or behind the newest *keep_runs* of a rule.
+    *secret_key_file* has what tokens are hashed with and credentials are sealed with.
     """
 
     database: str = "sqlite:///replicator.db"
@@ -36,6 +37,7 @@ class ServiceSettings:
     grace: timedelta = timedelta(seconds=25)
     keep_history: timedelta = timedelta(days=90)
     keep_runs: int = 1000
+    secret_key_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,11 @@ def read_registries(value: Any, where: str, folder: Path) -> dict[str, RegistryE
     return entries
 
 
+def read_entry(name: str, given: Any, where: str, folder: Path) -> RegistryEntry:
+    """Read one entry, as ``read_registries`` does. Raises ConfigError."""
+    return _entry(_name(name, where), registry_table(folder)(given, where), where)
+
+
 def registry_table(folder: Path) -> Table:
     """Return the reader of one entry."""
     file = _file_in(folder, must_exist=True)
@@ -86,7 +91,11 @@ def registry_table(folder: Path) -> Table:
 
 def credential_table(folder: Path) -> Table:
     """Return the reader of a credential, which says where secrets are rather than what."""
-    keys: dict[str, Reader[Any]] = {"username": values.text, "cloud": values.one_of(Cloud)}
+    keys: dict[str, Reader[Any]] = {
+        "username": values.text,
+        "cloud": values.one_of(Cloud),
+        "stored": values.text,
+    }
     for name in _SECRETS:
         keys[name] = values.secret
         keys[f"{name}_env"] = values.text
@@ -118,10 +127,13 @@ def _credential(given: dict[str, Any] | None, where: str) -> CredentialSource | 
 
 
 def _check_credential(given: dict[str, Any], where: str) -> None:
-    if "cloud" in given:
-        if others := sorted(given.keys() - {"cloud"}):
-            raise ConfigError(f"{where}: cloud and {others[0]} say the same; keep one of them")
-        return
+    for alone in ("cloud", "stored"):
+        if alone in given:
+            if others := sorted(given.keys() - {alone}):
+                raise ConfigError(
+                    f"{where}: {alone} and {others[0]} say the same; keep one of them"
+                )
+            return
     for name in _SECRETS:
         ways = [key for key in (name, f"{name}_env", f"{name}_file") if key in given]
         if len(ways) > 1:
@@ -130,7 +142,8 @@ def _check_credential(given: dict[str, Any], where: str) -> None:
     has_token = any(key.startswith("identity_token") for key in given)
     if not has_password and not has_token:
         raise ConfigError(
-            f"{where}: has no secret; add password_env, password_file, identity_token_file or cloud"
+            f"{where}: has no secret; add password_env, password_file, identity_token_file, "
+            "cloud or stored"
         )
     if has_password and "username" not in given:
         raise ConfigError(f"{where}: a password needs a username; add it")

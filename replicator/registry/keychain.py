@@ -37,10 +37,10 @@ class ConfiguredKeychain:
     async def credentials_for(self, registry: str) -> Credentials | None:
         """Return what the entry of *registry* says. Raises ConfigError if it cannot be read.
 
-        What it leaves to a cloud is not found here.
+        What it leaves to a cloud, or to the database, is not found here.
         """
         source = self._sources.get(registry)
-        if source is None or source.cloud is not None:
+        if source is None or source.cloud is not None or source.stored:
             return None
         return Credentials(
             username=source.username,

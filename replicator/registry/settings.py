@@ -48,7 +48,8 @@ class CredentialSource:
     """Where the credentials of one registry come from, as its configuration says.
 
     At most one of the three ways to give a password is set, and at most one to give an identity
-    token; with *cloud* none is. Environment and files are read when the credentials are needed,
+    token; with *cloud* none is, and with
+    *stored*, the name of one that the database keeps, neither. Environment and files are read when the credentials are needed,
     each time anew, so that a rotated secret takes effect without a restart.
     """
 
@@ -60,6 +61,7 @@ class CredentialSource:
     identity_token_env: str = ""
     identity_token_file: Path | None = None
     cloud: Cloud | None = None
+    stored: str = ""
 
 
 @dataclass(frozen=True, slots=True)
