@@ -9,9 +9,10 @@ import pytest
 
 from replicator.embedded.memory import MemoryStorage
 from replicator.embedded.server import EmbeddedRegistry
+from tests.fakes.clouds import GoogleLogins
 from tests.fakes.dockerhub import FakeHub
 from tests.fakes.ecr import HOST, KEYS, FakeEcr, actions_of
-from tests.fakes.google import FakeGoogle
+from tests.fakes.google import FakeGoogle, GoogleTokens
 from tests.fakes.harbor import FakeHarbor
 from tests.fakes.quay import FakeQuay
 from tests.support.embedded import Layer, store_image, store_image_of, store_layer
@@ -41,6 +42,13 @@ class Stage:
 
     async def start(self, registry=None):
         return await self._stack.enter_async_context(registry or EmbeddedRegistry())
+
+    async def start_logins(self):
+        """Start what google-auth takes for the metadata service of its machine."""
+        logins = GoogleLogins()
+        await self.start(logins.server)
+        self.variables.update(logins.variables())
+        return logins
 
     def write_rule(self, source, destination, *, registries="", options=""):
         self._replicate.write_config(
@@ -116,6 +124,27 @@ async def test_a_namespace_at_google_is_found_and_copied(stage):
 
     assert (code, report["counts"]["copied"]) == (0, 2)
     assert destination.storage.repositories() == ["project/docker/a", "project/docker/b/c"]
+
+
+async def test_a_login_of_google_is_found_at_its_metadata_service(stage):
+    logins = await stage.start_logins()
+    tokens = GoogleTokens({"oauth2accesstoken": "ya29.token-1"}, realm="/v2/token")
+    tokens.private = {"project"}
+    google = FakeGoogle(tokens)
+    source = await stage.start(google.registry)
+    store_image(google.storage, "project/docker/app", "v1")
+    destination = await stage.start()
+    login = 'credential = { cloud = "gcp" }'
+    stage.write_rule(
+        f"{source.host}/project/docker/app",
+        f"{destination.host}/{{repository}}",
+        registries="\n".join([entry(source.host, kind="google"), login]),
+    )
+
+    code, report = await stage.run()
+
+    assert (code, report["counts"]["copied"]) == (0, 1), report
+    assert logins.tokens == ["ya29.token-1"]
 
 
 class TestDockerHub:

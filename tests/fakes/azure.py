@@ -36,10 +36,10 @@ class AzureTokens(TokenService):
 
 
 class FakeAzure:
-    def __init__(self, passwords: dict[str, str]) -> None:
+    def __init__(self, passwords: dict[str, str], *, tokens: Any = None) -> None:
         self.storage = MemoryStorage()
         self.faults = Faults()
-        self.tokens = AzureTokens(passwords, realm="/oauth2/token")
+        self.tokens = tokens or AzureTokens(passwords, realm="/oauth2/token")
         self.registry = EmbeddedRegistry(
             self.storage,
             auth=self.tokens,

@@ -64,7 +64,7 @@ class EntraExchange:
         registry = self._gate.registry
         attempt = Attempt(registry, registry, "POST /oauth2/exchange")
         form = {"grant_type": "access_token", "service": registry, "access_token": token}
-        if isinstance(tenant := _claims(token).get("tid"), str):
+        if isinstance(tenant := claims_of(token).get("tid"), str):
             form["tenant"] = tenant
         request = httpx.Request(
             "POST",
@@ -94,11 +94,11 @@ class EntraExchange:
         return Loan(Credentials(_USER, identity_token=token), self._end(token))
 
     def _end(self, token: str) -> float:
-        ends = _claims(token).get("exp")
+        ends = claims_of(token).get("exp")
         return float(ends) if isinstance(ends, int | float) else self._clock.now() + _LIFE
 
 
-def _claims(token: str) -> dict[str, Any]:
+def claims_of(token: str) -> dict[str, Any]:
     """Return what a token says of itself, without any proof; nothing if it cannot be read."""
     part = token.split(".")[1] if token.count(".") == 2 else ""
     try:
