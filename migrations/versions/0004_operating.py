@@ -136,16 +136,19 @@ def _people() -> None:
 def _notes() -> None:
     op.create_table(
         "notification",
-        sa.Column("rule", sa.Text(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("told", sa.Text(), nullable=False),
         sa.Column("since", TIME, nullable=False),
+        sa.Column("run", NUMBER, nullable=False),
         sa.Column("told_at", TIME),
         sa.Column("pending", sa.JSON()),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("next_try_at", TIME),
+        sa.Column("next_try_at", TIME, nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("rule", "channel", name="pk_notification"),
+        sa.PrimaryKeyConstraint("channel", "rule", "topic", name="pk_notification"),
         sqlite_with_rowid=False,
     )
     op.create_table(

@@ -124,18 +124,22 @@ idempotent_answer = Table(
     sqlite_with_rowid=False,
 )
 
-# What was last told about a rule over one channel, and what is still to be told.
+# What is known to whom: over a channel, of a rule, on one topic. *told* is the last state that
+# arrived there, *pending* what is still to be told, *run* the newest that counted.
 notification = Table(
     "notification",
     metadata,
-    Column("rule", Text, primary_key=True),
     Column("channel", Text, primary_key=True),
+    Column("rule", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
     Column("state", Text, nullable=False),
+    Column("told", Text, nullable=False),
     Column("since", UtcDateTime, nullable=False),
+    Column("run", Number, nullable=False),
     Column("told_at", UtcDateTime),
     Column("pending", JSON),
     Column("attempts", Integer, nullable=False),
-    Column("next_try_at", UtcDateTime),
+    Column("next_try_at", UtcDateTime, nullable=False),
     Column("error", Text, nullable=False),
     sqlite_with_rowid=False,
 )
