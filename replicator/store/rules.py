@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.errors import RuleConflict, RuleNotFound
 from replicator.planning.rule import Origin, Rule
+from replicator.store.audit import Change, append
 from replicator.store.database import Database
 from replicator.store.documents import rule_from_document, rule_to_document
 from replicator.store.tables import rule as table
@@ -44,19 +45,20 @@ class Rules:
         *expected_revision* is not the one in the database, where 0 means that there must be no
         such rule yet.
         """
-        async with self._changing() as connection:
+        async with self._changing() as (connection, changes):
             present = await _find(connection, rule.name)
             revision = present.revision if present else 0
             if expected_revision not in (None, revision):
                 raise RuleConflict(_stale(rule.name, expected_revision, revision))
-            return await _store(connection, rule, present)
+            return await _store(connection, changes, rule, present)
 
     async def delete(self, name: str) -> None:
         """Remove a rule; its history stays. Raises RuleNotFound."""
-        async with self._database.writing() as connection:
-            gone = await connection.execute(delete(table).where(table.c.name == name))
-        if not gone.rowcount:
-            raise RuleNotFound(f"there is no rule {name!r}")
+        async with self._changing() as (connection, changes):
+            found = await _find(connection, name)
+            if found is None:
+                raise RuleNotFound(f"there is no rule {name!r}")
+            await _remove(connection, changes, found)
 
     async def replace_file_rules(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
         """Make *rules* the rules that come from a file, all or nothing, and return them.
@@ -65,20 +67,19 @@ class Rules:
         when a rule of that name was made by hand.
         """
         names = {rule.name for rule in rules}
-        async with self._changing() as connection:
+        async with self._changing() as (connection, changes):
             rows = await connection.execute(select(table))
             present = {found.name: found for found in map(rule_from_row, rows)}
             for name in sorted(names):
                 _refuse_made_by_hand(present.get(name))
             for name, found in present.items():
                 if found.origin is Origin.FILE and name not in names:
-                    await connection.execute(delete(table).where(table.c.name == name))
+                    await _remove(connection, changes, found)
+            of_file = [replace(rule, origin=Origin.FILE) for rule in rules]
             return tuple(
                 [
-                    await _store(
-                        connection, replace(rule, origin=Origin.FILE), present.get(rule.name)
-                    )
-                    for rule in rules
+                    await _store(connection, changes, rule, present.get(rule.name))
+                    for rule in of_file
                 ]
             )
 
@@ -90,21 +91,28 @@ class Rules:
         Nobody changes a rule in between, so what *rewrite* finds good is good. It must be quick,
         and what it raises leaves everything as it was.
         """
-        async with self._changing() as connection:
+        async with self._changing() as (connection, changes):
             rows = await connection.execute(select(table).order_by(table.c.name))
             present = {found.name: found for found in map(rule_from_row, rows)}
             rules = rewrite(tuple(present.values()))
-            for name in present.keys() - {rule.name for rule in rules}:
-                await connection.execute(delete(table).where(table.c.name == name))
-            return tuple([await _store(connection, rule, present.get(rule.name)) for rule in rules])
+            for name in sorted(present.keys() - {rule.name for rule in rules}):
+                await _remove(connection, changes, present[name])
+            return tuple(
+                [await _store(connection, changes, rule, present.get(rule.name)) for rule in rules]
+            )
 
     @asynccontextmanager
-    async def _changing(self) -> AsyncIterator[AsyncConnection]:
-        """Begin a transaction in which nobody else changes rules; SQLite's are so by nature."""
+    async def _changing(self) -> AsyncIterator[tuple[AsyncConnection, list[Change]]]:
+        """Begin a transaction in which nobody else changes rules; SQLite's are so by nature.
+
+        What is added to the changes is written down with them.
+        """
         async with self._database.writing() as connection:
             if not self._database.embedded:
                 await connection.execute(text("LOCK TABLE rule IN SHARE ROW EXCLUSIVE MODE"))
-            yield connection
+            changes: list[Change] = []
+            yield connection, changes
+            await append(connection, changes)
 
 
 async def _find(connection: AsyncConnection, name: str) -> Rule | None:
@@ -112,16 +120,26 @@ async def _find(connection: AsyncConnection, name: str) -> Rule | None:
     return None if row is None else rule_from_row(row)
 
 
-async def _store(connection: AsyncConnection, rule: Rule, present: Rule | None) -> Rule:
+async def _remove(connection: AsyncConnection, changes: list[Change], rule: Rule) -> None:
+    await connection.execute(delete(table).where(table.c.name == rule.name))
+    changes.append(Change("delete", "rule", rule.name, old=rule_to_document(rule)))
+
+
+async def _store(
+    connection: AsyncConnection, changes: list[Change], rule: Rule, present: Rule | None
+) -> Rule:
     """Insert or update *rule* where it differs from *present*."""
     if present is None:
         rule = replace(rule, revision=1)
         await connection.execute(insert(table), _to_row(rule))
+        changes.append(Change("create", "rule", rule.name, new=rule_to_document(rule)))
         return rule
     if replace(rule, revision=present.revision) == present:
         return present
     rule = replace(rule, revision=present.revision + 1)
     await connection.execute(update(table).where(table.c.name == rule.name), _to_row(rule))
+    documents = rule_to_document(present), rule_to_document(rule)
+    changes.append(Change("change", "rule", rule.name, *documents))
     return rule
 
 
