@@ -248,7 +248,7 @@ MISTAKES = [
     (
         f'{CREDENTIAL}{{ username = "me" }}\n',
         'registries."docker.io".credential: has no secret; '
-        "add password_env, password_file, identity_token_file or cloud",
+        "add password_env, password_file, identity_token_file, cloud or stored",
     ),
     (
         f'{CREDENTIAL}{{ password_env = "X" }}\n',
