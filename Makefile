@@ -6,7 +6,7 @@ TOOLS := .tools/bin
 CPUS  ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo tools test slow conformance bench bench-quick bench-memory lint format \
+.PHONY: help install demo tools test slow test-servers conformance bench bench-quick bench-memory lint format \
 	lock clean
 
 help: ## Show this list
@@ -29,10 +29,14 @@ tools: ## Install the servers and clients that the tests run against
 	@.ci/install-tools $(TOOLS)
 
 test: install tools ## Run the fast suite against real registries
-	$(VENV)/bin/pytest -n $(CPUS) --dist worksteal -m "not slow"
+	$(VENV)/bin/pytest -n $(CPUS) --dist worksteal -m "not slow and not servers"
 
 slow: install tools ## Run the tests that take minutes
 	$(VENV)/bin/pytest -m slow
+
+test-servers: install tools ## Run the contract against every server, the slowly built as well
+	@.ci/install-servers $(TOOLS)
+	$(VENV)/bin/pytest tests/contract --table
 
 conformance: install tools ## Run the OCI conformance suite against the embedded registry
 	$(VENV)/bin/pytest tests/embedded/test_conformance.py

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from replicator.embedded.access import PULL, Access
 from replicator.embedded.memory import MemoryStorage
 from replicator.embedded.server import EmbeddedRegistry
-from tests.fakes.front import before
+from tests.fakes.front import before, without_referrers
 from tests.fakes.token_service import TokenService
 from tests.support.faults import Faults
 
@@ -33,7 +33,7 @@ class FakeGitHub:
         self.site_faults = Faults()
         self.untagged = 0
         self.tokens = GitHubTokens(passwords, realm="/token")
-        self.registry = EmbeddedRegistry(self.storage, auth=self.tokens)
+        self.registry = EmbeddedRegistry(self.storage, auth=self.tokens, wrap=without_referrers)
         place = "/{kind}/{owner}/packages"
         self.site = EmbeddedRegistry(
             wrap=before(

@@ -15,7 +15,7 @@ from replicator.embedded.memory import MemoryStorage
 from replicator.embedded.refusal import Refusal
 from replicator.embedded.server import EmbeddedRegistry
 from replicator.oci.manifest import Manifest
-from tests.fakes.front import before
+from tests.fakes.front import before, without_mounts
 from tests.fakes.token_service import TokenService
 from tests.support.faults import Faults
 
@@ -41,10 +41,11 @@ class FakeGoogle:
         self.page_size = page_size
         self.faults = Faults()
         self.tokens = tokens or GoogleTokens(realm="/v2/token")
+        front = before([Route("/v2/{path:path}/tags/list", self._tags)], self.faults)
         self.registry = EmbeddedRegistry(
             self.storage,
             auth=self.tokens,
-            wrap=before([Route("/v2/{path:path}/tags/list", self._tags)], self.faults),
+            wrap=lambda app: front(without_mounts(app)),
         )
 
     async def _tags(self, request: Request) -> Response:

@@ -12,7 +12,7 @@ from replicator.embedded.access import Access
 from replicator.embedded.memory import MemoryStorage
 from replicator.embedded.server import EmbeddedRegistry
 from tests.fakes.basic import Users
-from tests.fakes.front import before
+from tests.fakes.front import before, without_referrers
 from tests.fakes.token_service import TokenService
 from tests.support.faults import Faults
 
@@ -43,18 +43,17 @@ class FakeMsr:
         self.tokens = MsrTokens(passwords, created=self.created)
         self.users = Users(passwords, realm="dtr")
         place = "/api/v0/repositories"
+        front = before(
+            [
+                Route(place, self._list),
+                Route(f"{place}/{{namespace}}", self._list, methods=["GET"]),
+                Route(f"{place}/{{namespace}}", self._create, methods=["POST"]),
+                Route(f"{place}/{{namespace}}/{{name}}", self._show),
+            ],
+            self.faults,
+        )
         self.registry = EmbeddedRegistry(
-            self.storage,
-            auth=self.tokens,
-            wrap=before(
-                [
-                    Route(place, self._list),
-                    Route(f"{place}/{{namespace}}", self._list, methods=["GET"]),
-                    Route(f"{place}/{{namespace}}", self._create, methods=["POST"]),
-                    Route(f"{place}/{{namespace}}/{{name}}", self._show),
-                ],
-                self.faults,
-            ),
+            self.storage, auth=self.tokens, wrap=lambda app: front(without_referrers(app))
         )
 
     async def _list(self, request: Request) -> Response:
