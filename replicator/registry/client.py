@@ -19,6 +19,7 @@ from replicator.registry.auth import Authenticator
 from replicator.registry.calls import Call
 from replicator.registry.cloud.entra import EntraExchange
 from replicator.registry.courier import USER_AGENT, Courier
+from replicator.registry.facts import Facts, apply
 from replicator.registry.gate import Gate, Origin
 from replicator.registry.groundwork import Groundwork
 from replicator.registry.keychain import Keychain
@@ -37,6 +38,7 @@ from replicator.registry.sending import Sender
 from replicator.registry.settings import RegistrySettings, Tls
 from replicator.registry.slots import Limits
 from replicator.registry.transport import Http1Transport, make_ssl_context
+from replicator.registry.trials import Trials
 from replicator.registry.vendors.choice import Vendors
 from replicator.registry.wire import Wire
 
@@ -85,6 +87,10 @@ class Registry:
             lists=lists,
             mirrors=self._mirrors,
         )
+
+    def trials(self, path: str) -> Trials:
+        """Return what tries the repository at *path*. Raises InvalidReference."""
+        return Trials(self._sender, self._authenticator, RepositoryName(self.name, path))
 
     async def ping(self) -> None:
         """Make sure that a registry answers, whether or not it lets us in. Raises NotARegistry."""
@@ -160,15 +166,16 @@ def open_registry(
     *,
     keychain: Keychain,
     entries: Mapping[str, RegistrySettings] | None = None,
+    facts: Mapping[str, Facts] | None = None,
     listener: Listener = ignore,
     clock: Clock = _CLOCK,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Registry:
     """Return the client for a registry; nothing is sent until it is used.
 
-    *entries* are the settings of other registries, of which some may be mirrors of this one.
-    Without *transport*, the one that the settings ask for is made. Raises ConfigError if the
-    settings cannot be used.
+    *entries* are the settings of other registries, of which some may be mirrors of this one;
+    *facts* are what was found out about registries before. Without *transport*, the one that the
+    settings ask for is made. Raises ConfigError if the settings cannot be used.
     """
     profile = profile_for(settings.name, settings.kind)
     gate = Gate(settings, profile.token_origins)
@@ -187,6 +194,8 @@ def open_registry(
     logins = EntraExchange(keychain, gate, send, clock=clock)
     authenticator = Authenticator(gate, logins, send, clock=clock)
     knowledge = Knowledge(profile)
+    if facts and settings.name in facts:
+        apply(facts[settings.name], knowledge)
     limits = Limits(
         max_concurrency=settings.max_concurrency,
         max_blobs=settings.max_blobs,

@@ -47,8 +47,12 @@ class Knowledge:
     def recognise(self, challenge: str) -> None:
         """Take on the profile that a challenge tells, if nothing better is known."""
         if self.profile.kind == GENERIC and (profile := profile_by_challenge(challenge)):
-            self.profile = profile
-            self._begin()
+            self.take(profile)
+
+    def take(self, profile: Profile) -> None:
+        """Begin again with what another profile says."""
+        self.profile = profile
+        self._begin()
 
     def another_way(self, way: Way, *, too_large: int = 0) -> bool:
         """Send blobs in another way than *way* from now on; False if all have been refused.

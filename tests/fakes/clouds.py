@@ -19,6 +19,7 @@ from replicator.embedded.access import Access
 from replicator.embedded.server import EmbeddedRegistry
 from tests.fakes.azure import AzureTokens
 from tests.fakes.front import before
+from tests.fakes.token_service import access_of
 from tests.support.faults import Faults
 
 AUDIENCE = "https://containerregistry.azure.net"
@@ -179,7 +180,7 @@ class ExchangingTokens(AzureTokens):
             {
                 "sub": "identity",
                 "exp": self.clock() + self.life,
-                "access": [str(each) for each in accesses],
+                "access": [access_of(each) for each in accesses],
             }
         )
         return JSONResponse({"access_token": token})

@@ -59,7 +59,13 @@ class TokenService:
 
     def claims(self, connection: HTTPConnection) -> dict[str, object] | None:
         scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-        return self.signer.read(token.strip()) if scheme.lower() == "bearer" else None
+        claims = self.signer.read(token.strip()) if scheme.lower() == "bearer" else None
+        if claims is not None:
+            claims["access"] = [
+                f"{each['type']}:{each['name']}:{','.join(each['actions'])}"
+                for each in claims.get("access", ())
+            ]
+        return claims
 
     def bearer(self, connection: HTTPConnection, needed: Sequence[Access]) -> str:
         url = connection.url
@@ -84,7 +90,7 @@ class TokenService:
             {
                 "sub": user,
                 "exp": self.clock() + self.life,
-                "access": [str(each) for each in granted if each.actions],
+                "access": [access_of(each) for each in granted if each.actions],
             }
         )
         return JSONResponse(self.reply(token))
@@ -109,6 +115,11 @@ class TokenService:
 
     def reply(self, token: str) -> dict[str, object]:
         return {"token": token, "access_token": token, "expires_in": self.life}
+
+
+def access_of(access: Access) -> dict[str, object]:
+    """Return an access as a token has it. (distribution, token/jwt.md)"""
+    return {"type": access.kind, "name": access.name, "actions": sorted(access.actions)}
 
 
 def covers(granted: object, needed: Iterable[Access]) -> bool:

@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import json
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 import httpx
 
 from replicator.errors import RegistryUnavailable, ReplicatorError, Unauthorized
 from replicator.registry.answers import Answer, Attempt, json_object, not_a_registry
+from replicator.registry.claims import claims_of
 from replicator.registry.cloud.loan import Loan, Refusals
 from replicator.registry.exchange import Send, exchange
 from replicator.registry.gate import Gate
@@ -96,13 +94,3 @@ class EntraExchange:
     def _end(self, token: str) -> float:
         ends = claims_of(token).get("exp")
         return float(ends) if isinstance(ends, int | float) else self._clock.now() + _LIFE
-
-
-def claims_of(token: str) -> dict[str, Any]:
-    """Return what a token says of itself, without any proof; nothing if it cannot be read."""
-    part = token.split(".")[1] if token.count(".") == 2 else ""
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except (binascii.Error, ValueError):
-        return {}
-    return claims if isinstance(claims, dict) else {}

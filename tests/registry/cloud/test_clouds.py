@@ -14,8 +14,8 @@ import pytest
 
 from replicator.errors import ConfigError, Unauthorized
 from replicator.oci.reference import Tag
+from replicator.registry.claims import claims_of
 from replicator.registry.client import open_registry
-from replicator.registry.cloud.entra import claims_of
 from replicator.registry.cloud.keychain import CloudKeychain
 from replicator.registry.settings import AwsKeys, Cloud, Credentials, RegistrySettings
 from tests.fakes.azure import FakeAzure
