@@ -27,6 +27,7 @@ ReplicatorError
 │       ├── TagImmutable           the tag exists and may not be moved
 │       ├── MediaTypeRejected      the registry does not store this kind of manifest
 │       └── TooLarge               413: the registry, or a proxy in front of it, has a limit
+├── NotDelivered                   a message to people or programs did not arrive
 ├── TransferFailed                 one image could not be copied
 │   └── ReferrerFailed             what refers to it could not, so its tag was not written
 └── StoreError                     the database cannot be used
@@ -277,6 +278,12 @@ class TooLarge(Rejected):
     """413: the registry, or a proxy in front of it, limits the size of a body."""
 
     kind = "too_large"
+
+
+class NotDelivered(ReplicatorError):
+    """A message did not arrive where it should be read; it is tried again later."""
+
+    kind = "not_delivered"
 
 
 class TransferFailed(ReplicatorError):

@@ -145,6 +145,7 @@ def _notes() -> None:
         sa.Column("run", NUMBER, nullable=False),
         sa.Column("told_at", TIME),
         sa.Column("pending", sa.JSON()),
+        sa.Column("is_pending", sa.Boolean(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_try_at", TIME, nullable=False),
         sa.Column("error", sa.Text(), nullable=False),

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from replicator.config import values
 from replicator.config.model import Config, ServiceSettings
@@ -15,6 +15,9 @@ from replicator.config.registries import read_registries
 from replicator.config.rules import read_rules
 from replicator.config.table import Keys, Table
 from replicator.errors import ConfigError
+
+if TYPE_CHECKING:
+    from replicator.notify.settings import Channel
 
 _DEFAULT_FILE: Final = Path("config.toml")
 _DATABASES: Final = ("sqlite:///", "postgresql://", "postgres://")
@@ -94,6 +97,7 @@ def _read_file(file: Path) -> Config:
             "service": service_table(folder),
             "registries": lambda value, where: read_registries(value, where, folder),
             "rules": lambda value, _: read_rules(value, f"{file}:"),
+            "notify": lambda value, _: _channels(value, f"{file}:", folder),
         },
         example="a table",
     )
@@ -103,7 +107,15 @@ def _read_file(file: Path) -> Config:
         service=ServiceSettings(**given.get("service", {})),
         registries=given.get("registries", {}),
         rules=given.get("rules", ()),
+        channels=given.get("notify", ()),
     )
+
+
+def _channels(value: Any, where: str, folder: Path) -> tuple[Channel, ...]:
+    # Only files that have channels pay for what it takes to read them.
+    from replicator.config.notify import read_channels
+
+    return read_channels(value, where, folder)
 
 
 def parse_toml(file: Path) -> dict[str, Any]:

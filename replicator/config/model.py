@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from replicator.config.values import Listen
 from replicator.planning.rule import Rule
 from replicator.registry.settings import CredentialSource, RegistrySettings
+
+if TYPE_CHECKING:
+    from replicator.notify.settings import Channel
 
 # Whoever wants to be asked from outside has to say so.
 _LOOPBACK: Final = Listen("127.0.0.1", 8080)
@@ -58,10 +61,12 @@ class Config:
     """All settings. *path* is the file they come from; None when there is none.
 
     *registries* are by the name that references have, such as ``docker.io``. *rules* are as the
-    file has them: whether their patterns make sense is checked where rules are kept.
+    file has them: whether their patterns make sense is checked where rules are kept. *channels*
+    are over which a service tells people of them.
     """
 
     path: Path | None = None
     service: ServiceSettings = field(default_factory=ServiceSettings)
     registries: Mapping[str, RegistryEntry] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
+    channels: tuple[Channel, ...] = ()

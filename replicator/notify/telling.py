@@ -86,10 +86,6 @@ class Told:
     told_at: datetime | None = None
     pending: Notice | None = None
 
-    def is_quiet_over(self, now: datetime) -> bool:
-        """Whether the same may be told again."""
-        return self.told_at is not None and now - self.told_at >= QUIET
-
     def arrived(self, now: datetime) -> Told:
         """Return what is known when *pending* has arrived."""
         return replace(self, told=self.state, told_at=now, pending=None)
@@ -115,9 +111,11 @@ def next_told(
             return None
         before = Told(topic, State.WELL, standing.finished_at, 0, now)
     if state is not before.state:
-        told = replace(before, state=state, since=now, run=standing.number)
-        return _with_notice(told, standing, occasions, now)
-    if state is State.BROKEN and _is_repeated(topic, standing, before, now):
+        before = replace(before, state=state, since=now, run=standing.number, pending=None)
+    if before.pending is not None:
+        return before
+    # Not only when the state changes: what arrived may be known a moment later.
+    if state is not before.told or _is_repeated(topic, standing, before, now):
         return _with_notice(replace(before, run=standing.number), standing, occasions, now)
     return before
 
@@ -134,19 +132,18 @@ def _state(topic: Topic, standing: RuleStanding, now: datetime) -> State:
 
 def _is_repeated(topic: Topic, standing: RuleStanding, before: Told, now: datetime) -> bool:
     newer = standing.number > before.run or topic is Topic.LAG
-    return newer and before.pending is None and before.is_quiet_over(now)
+    quiet = before.told_at is not None and now - before.told_at < QUIET
+    return before.state is State.BROKEN and before.told_at is not None and newer and not quiet
 
 
 def _with_notice(
     told: Told, standing: RuleStanding, occasions: frozenset[Occasion], now: datetime
 ) -> Told:
-    """Let the new state be told, if anybody wants that, and unless it is what was told last."""
+    """Let the state be told, if anybody wants that; what nobody wants counts as told."""
     notice = _WRITERS[told.topic, told.state](standing, now)
     if notice.occasion not in occasions:
-        return replace(told, told=told.state, pending=None)
-    again = told.state is State.BROKEN and told.is_quiet_over(now)
-    is_news = told.state is not told.told or again
-    return replace(told, due_at=now, pending=notice if is_news else None)
+        return replace(told, told=told.state)
+    return replace(told, due_at=now, pending=notice)
 
 
 def _content(

@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Index,
     Integer,
@@ -138,6 +139,7 @@ notification = Table(
     Column("run", Number, nullable=False),
     Column("told_at", UtcDateTime),
     Column("pending", JSON),
+    Column("is_pending", Boolean, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_try_at", UtcDateTime, nullable=False),
     Column("error", Text, nullable=False),

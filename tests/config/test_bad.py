@@ -33,7 +33,7 @@ MISTAKES = [
     # Unknown keys and tables.
     ("[servise]\n", 'servise: unknown key; did you mean "service"?'),
     ("[rule]\n", 'rule: unknown key; did you mean "rules"?'),
-    ("[zzz]\n", "zzz: unknown key; known are service, registries, rules"),
+    ("[zzz]\n", "zzz: unknown key; known are service, registries, rules, notify"),
     ("[service]\ndatabse = 1\n", 'service.databse: unknown key; did you mean "database"?'),
     (
         f"{REGISTRY}bandwith = 0\n",

@@ -10,6 +10,7 @@ import pytest
 
 from replicator.config import Config, RegistryEntry, ServiceSettings, load_config
 from replicator.config.load import service_table
+from replicator.config.notify import notify_table
 from replicator.config.registries import TIMEOUTS, credential_table, registry_table
 from replicator.config.rules import REPOSITORIES, RULE, TAGS
 from replicator.errors import ConfigError
@@ -31,6 +32,7 @@ SECTIONS = {
     "rules": RULE,
     "rules.repositories": REPOSITORIES,
     "rules.tags": TAGS,
+    "notify": notify_table(HERE).keys,
 }
 # Keys that are tables of their own in the example.
 TABLES = {"credential", "timeouts", "repositories", "tags"}
@@ -99,14 +101,16 @@ def test_what_the_example_switches_off_can_be_switched_on(tmp_path: Path, number
     file = tmp_path / "config.toml"
     file.write_text("\n".join(lines))
 
-    if re.match("password|key_file|cloud", lines[number]):
-        with pytest.raises(ConfigError, match=r"keep one of them|add cert_file"):
+    if re.match(
+        "password|key_file|cloud|stored|url_|secret_env|username|sender|to =", lines[number]
+    ):
+        with pytest.raises(ConfigError, match=r"keep one of them|add cert_file|means nothing"):
             load_config(file, {})
     else:
         assert load_config(file, {}) != load_config(EXAMPLE, {})
 
 
 def test_nothing_of_the_configuration_is_left_out_here() -> None:
-    assert names_of(Config) == {"path", "service", "registries", "rules"}
+    assert names_of(Config) == {"path", "service", "registries", "rules", "channels"}
     entry = {"settings", "credential", "webhook_secret_file", "webhook_secret_env"}
     assert names_of(RegistryEntry) == entry
