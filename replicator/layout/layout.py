@@ -120,6 +120,10 @@ class Layout:
             return BlobOutcome.PRESENT
         return LayoutUpload(self._folder, blob)
 
+    async def continue_upload(self, blob: Descriptor, location: str) -> LayoutUpload:
+        """Begin anew: an upload into a layout ends with its process, and leaves nothing."""
+        return LayoutUpload(self._folder, blob)
+
     async def put_manifest(self, manifest: Manifest, tag: Tag | None = None) -> None:
         """Write a manifest, and the index when it has a tag or refers to another manifest.
 

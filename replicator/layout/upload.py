@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeAlias
 
 from replicator.errors import ContentMismatch
@@ -22,9 +22,15 @@ class LayoutUpload:
 
     @property
     def location(self) -> str:
-        return str(self._folder)
+        return ""
 
-    async def send(self, pieces: AsyncIterator[_Piece], *, offset: int = 0) -> None:
+    async def send(
+        self,
+        pieces: AsyncIterator[_Piece],
+        *,
+        offset: int = 0,
+        confirmed: Callable[[int], Awaitable[None]] | None = None,
+    ) -> None:
         """Write the blob, bring it to the disk, and only then give it its name.
 
         Raises LayoutError, for example when the disk is full.
@@ -42,3 +48,6 @@ class LayoutUpload:
 
     async def received(self) -> int | None:
         return None
+
+    async def cancel(self) -> None:
+        """There is nothing to forget."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,9 @@ from replicator.oci.verify import Verifier
 # At most 1 MiB of a blob. A memoryview is valid until the next piece is asked for: its buffer is
 # used again, so whoever needs the bytes for longer copies them.
 Piece: TypeAlias = bytes | bytearray | memoryview
+
+# Hears how many bytes of a blob the registry has for certain.
+Confirmed: TypeAlias = Callable[[int], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +97,33 @@ class Upload(Protocol):
 
     @property
     def location(self) -> str:
-        """Where the session goes on; what is remembered to continue it in another process."""
+        """Where another process can go on with it; empty where none can.
+
+        It may carry a right to write, so it is never shown.
+        """
         ...
 
-    async def send(self, pieces: AsyncIterator[Piece], *, offset: int = 0) -> None:
+    async def send(
+        self,
+        pieces: AsyncIterator[Piece],
+        *,
+        offset: int = 0,
+        confirmed: Confirmed | None = None,
+    ) -> None:
         """Send the blob from *offset* on and close the session.
 
-        When *pieces* raises, the blob is not completed and the error passes through unchanged.
+        Where the blob goes in parts, *confirmed* hears after each of them how many bytes the
+        registry has. When *pieces* raises, the blob is not completed and the error passes
+        through unchanged.
         """
         ...
 
     async def received(self) -> int | None:
         """Ask how many bytes the session holds; None when it has to start again."""
+        ...
+
+    async def cancel(self) -> None:
+        """Have the session forgotten; that may fail, and the registry forgets it in the end."""
         ...
 
 
@@ -128,6 +146,13 @@ class RepositoryWriter(Protocol):
 
         *mount_from* is the path of a repository of the same registry that holds the blob. All
         in one request where the registry allows it.
+        """
+        ...
+
+    async def continue_upload(self, blob: Descriptor, location: str) -> Upload:
+        """Take up a session that was opened before, perhaps by another process.
+
+        Ask it for what it received. Raises OutboundRefused if *location* is not the registry's.
         """
         ...
 

@@ -22,7 +22,7 @@ from replicator.registry.blobs import Blobs
 from replicator.registry.calls import Call, SourceFailed, push
 from replicator.registry.knowledge import Way
 from replicator.registry.profile import Shape
-from replicator.registry.protocols import Piece
+from replicator.registry.protocols import Confirmed, Piece
 from replicator.registry.sending import Sender
 from replicator.registry.uploading import SentBody, Source
 
@@ -65,18 +65,32 @@ class BlobUpload:
         self._blobs = blobs
         self._done = done
         self._least_chunk = least_chunk
+        self._confirmed: Confirmed | None = None
+        self._is_spoilt = False
+
+    @property
+    def url(self) -> str:
+        """Where the next request goes."""
+        return str(self._location)
 
     @property
     def location(self) -> str:
-        return str(self._location)
+        return self.url if self._sender.knowledge.profile.resumes_uploads else ""
 
-    async def send(self, pieces: AsyncIterator[Piece], *, offset: int = 0) -> None:
+    async def send(
+        self,
+        pieces: AsyncIterator[Piece],
+        *,
+        offset: int = 0,
+        confirmed: Confirmed | None = None,
+    ) -> None:
         """Send the blob from *offset* on and close the session.
 
         Raises RegistryUnavailable, which is worth another try with all or the rest of the bytes,
         if the registry failed, lost the session, or refused this way of sending: then another
         one will be used.
         """
+        self._confirmed = confirmed
         way = self._sender.knowledge.way
         if offset and way.shape is Shape.PUT:
             way = Way(Shape.PATCH)  # which alone can say where it begins
@@ -93,7 +107,7 @@ class BlobUpload:
 
     async def received(self) -> int | None:
         """Ask how many bytes the session holds; None when it has to start again."""
-        if not self._sender.knowledge.profile.resumes_uploads:
+        if self._is_spoilt or not self._sender.knowledge.profile.resumes_uploads:
             return None
         call = self._call("GET", self._location, expected=_STATUS)
         try:
@@ -107,11 +121,18 @@ class BlobUpload:
         # "0-0" is said of one byte and of none.
         return held if held is not None and 1 < held <= self._blob.size else None
 
+    async def cancel(self) -> None:
+        """Have the session forgotten. Raises RegistryError where that cannot be done."""
+        await self._sender.send(self._call("DELETE", self._location, expected=_STATUS))
+
     async def _send(self, source: Source, offset: int, way: Way) -> None:
         if offset == self._blob.size:
             await source.expect_end()
             await self._close()
-        elif way.shape is Shape.PUT:
+            return
+        if offset:
+            await source.begin()
+        if way.shape is Shape.PUT:
             await self._put(source)
         elif way.shape is Shape.PATCH:
             await self._patch(source, offset, self._blob.size, says_range=offset > 0)
@@ -122,7 +143,15 @@ class BlobUpload:
     async def _put(self, source: Source) -> None:
         """Send everything in the request that closes the session."""
         call = self._closing(SentBody(self._sender, self._name, source, self._blob.size))
-        self._check(await self._sender.send(call))
+        knowledge = self._sender.knowledge
+        try:
+            answer = await self._sender.send(call)
+        except errors.RegistryUnavailable as error:
+            if error.status == 500:
+                knowledge.note_failed_put()
+            raise
+        knowledge.failed_puts = 0
+        self._check(answer)
 
     async def _patch(self, source: Source, start: int, end: int, *, says_range: bool) -> None:
         """Send the bytes from *start* up to *end*."""
@@ -152,6 +181,8 @@ class BlobUpload:
         for start in range(offset, self._blob.size, size):
             end = min(start + size, self._blob.size)
             await self._patch(source, start, end, says_range=True)
+            if self._confirmed is not None:
+                await self._confirmed(end)
         await self._close()
         if not await self._blobs.has(self._blob):
             raise errors.Rejected(
@@ -233,6 +264,8 @@ class BlobUpload:
     ) -> errors.RegistryError:
         """Return what a refusal means for whoever may send the blob again."""
         codes = set(error.codes)
+        # What it holds is not the blob, however much of it there is.
+        self._is_spoilt = "DIGEST_INVALID" in codes
         if not _FINAL.isdisjoint(codes):
             return error
         if offset and error.status == 416:

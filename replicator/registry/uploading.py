@@ -20,6 +20,14 @@ class Source:
         self._pieces = pieces
         self._rest = memoryview(b"")
 
+    async def begin(self) -> None:
+        """Wait for the first piece.
+
+        What goes before it may have to be read again, which takes a while: no request should
+        be open meanwhile that the registry gives up.
+        """
+        self._rest = memoryview(await anext(self._pieces, b""))
+
     async def take(self, size: int) -> AsyncGenerator[Piece, None]:
         """Yield the next *size* bytes. Raises ContentMismatch if there are not as many."""
         while size:

@@ -136,7 +136,7 @@ class Uploads:
         are asked, until an upload has shown what mounts mean.
         """
         knowledge = self._sender.knowledge
-        if _STATE.search(session.location) and "_nouploadcache=" not in session.location:
+        if _STATE.search(session.url) and "_nouploadcache=" not in session.url:
             knowledge.self_mount = True
             return False
         if await self._blobs.has(blob):

@@ -12,6 +12,7 @@ from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName
 from replicator.registry.protocols import Upload
+from replicator.transfer.bookmarks import Bookmark, Unfinished
 from replicator.transfer.fail_points import FailPoint, PassPoint, around
 from replicator.transfer.fanout import Fanouts
 from replicator.transfer.feed import Feed
@@ -35,10 +36,17 @@ class BlobMover:
     """
 
     def __init__(
-        self, *, inventory: Inventory, listener: Listener, pass_point: PassPoint, at_once: int
+        self,
+        *,
+        inventory: Inventory,
+        unfinished: Unfinished,
+        listener: Listener,
+        pass_point: PassPoint,
+        at_once: int,
     ) -> None:
         self.fanouts = Fanouts()
         self._inventory = inventory
+        self._unfinished = unfinished
         self._listener = listener
         self._pass_point = pass_point
         self._flights = Flights[_Place]()
@@ -94,21 +102,37 @@ class BlobMover:
         return await self._offer(blob, route, mount_from)
 
     async def _offer(self, blob: Descriptor, route: Route, mount_from: str | None) -> BlobOutcome:
+        bookmark = Bookmark(self._unfinished, route.writer, blob)
         async with self._slots[route.destination.registry]:
-            offered = await route.writer.offer_blob(blob, mount_from=mount_from)
-            if offered is BlobOutcome.MOUNTED and mount_from is not None:
-                self._mounts.granted(route.destination, mount_from)
-                self._pass_point(FailPoint.AFTER_MOUNT)
-            if isinstance(offered, BlobOutcome):
-                return offered
+            # A mount costs less than the rest of a blob, so it is asked for first.
+            left = None if mount_from is not None else await bookmark.find()
+            if left is None:
+                offered = await self._ask(blob, route, mount_from)
+                if isinstance(offered, BlobOutcome):
+                    return offered
+                left = await bookmark.find() if mount_from is not None else None
+                left = left or (offered, 0)
+            await route.opened()
+            await self._send(blob, route, bookmark, *left)
+            return BlobOutcome.COPIED
+
+    async def _ask(
+        self, blob: Descriptor, route: Route, mount_from: str | None
+    ) -> BlobOutcome | Upload:
+        """Offer the blob, and note what became of a mount."""
+        offered = await route.writer.offer_blob(blob, mount_from=mount_from)
+        if offered is BlobOutcome.MOUNTED and mount_from is not None:
+            self._mounts.granted(route.destination, mount_from)
+            self._pass_point(FailPoint.AFTER_MOUNT)
+        if not isinstance(offered, BlobOutcome):
             if mount_from is not None:
                 self._mounts.refused(route.destination, mount_from)
             self._pass_point(FailPoint.AFTER_UPLOAD_POST)
-            await route.opened()
-            await self._send(blob, route, offered)
-            return BlobOutcome.COPIED
+        return offered
 
-    async def _send(self, blob: Descriptor, route: Route, upload: Upload) -> None:
+    async def _send(
+        self, blob: Descriptor, route: Route, bookmark: Bookmark, upload: Upload, offset: int
+    ) -> None:
         def progressed(size: int) -> None:
             self._listener(BlobProgressed(route.destination, blob.digest, size))
 
@@ -121,7 +145,7 @@ class BlobMover:
         )
         self._listener(BlobStarted(route.destination, blob.digest, blob.size))
         with around(self._pass_point, FailPoint.BEFORE_BLOB_PUT, FailPoint.AFTER_BLOB_PUT):
-            await send_blob(feed, upload, route.writer)
+            await send_blob(feed, upload, route.writer, bookmark, offset=offset)
 
     async def _is_known(self, blob: Descriptor, route: Route) -> bool:
         return route.destination.path in await self._holders(blob, route)

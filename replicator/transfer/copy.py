@@ -8,6 +8,7 @@ from typing import Final
 from replicator.errors import ReplicatorError, TransferFailed
 from replicator.events import Listener, TagFinished, ignore
 from replicator.transfer.blobs import BlobMover
+from replicator.transfer.bookmarks import NothingUnfinished, Unfinished
 from replicator.transfer.cargo import Cargo
 from replicator.transfer.fail_points import PassPoint, pass_by
 from replicator.transfer.inventory import Inventory
@@ -38,6 +39,7 @@ class Transfer:
         self,
         *,
         inventory: Inventory,
+        unfinished: Unfinished | None = None,
         listener: Listener = ignore,
         blobs_at_once: int = _BLOBS_AT_ONCE,
         fail_point: PassPoint = pass_by,
@@ -47,7 +49,11 @@ class Transfer:
         self._recent = RecentManifests()
         self._written = WrittenManifests()
         self._mover = BlobMover(
-            inventory=inventory, listener=listener, pass_point=fail_point, at_once=blobs_at_once
+            inventory=inventory,
+            unfinished=unfinished or NothingUnfinished(),
+            listener=listener,
+            pass_point=fail_point,
+            at_once=blobs_at_once,
         )
 
     async def copy(self, order: Order) -> tuple[Result, ...]:

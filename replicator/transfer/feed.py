@@ -10,7 +10,7 @@ from replicator.oci.descriptor import Descriptor
 from replicator.oci.verify import Verifier
 from replicator.registry.protocols import Piece
 from replicator.transfer.fanout import Fanouts
-from replicator.transfer.reading import read_from
+from replicator.transfer.reading import cut, read_from
 from replicator.transfer.route import Route
 from replicator.transfer.sides import reading_source
 from replicator.transfer.small_blobs import SMALL, SmallBlobs
@@ -70,15 +70,21 @@ class Feed:
             if offset < len(content):
                 yield content[offset:]
             return
+        skip = 0
         if self._verifier is None:
             fanout = self._fanouts.join(self.blob, self._route)
             self._verifier = fanout.verifier
             stream = fanout.pieces(self._route)
+            # Whoever goes on with what an earlier process began takes part from the beginning,
+            # as all of the blob has to be hashed, and passes over what the registry has.
+            skip = offset
         else:
             stream = read_from(self._route.source, self._verifier.fork(offset), offset)
         async with aclosing(stream) as pieces:
             async for piece in pieces:
-                yield piece
+                rest, skip = cut(piece, skip)
+                if len(rest):
+                    yield rest
 
     def _announce(self) -> None:
         if self.offset != self._announced:

@@ -19,7 +19,13 @@ async def read_from(
     skip = offset - verifier.rewind(offset)
     async with source.read_blob(verifier.blob, verifier=verifier) as pieces:
         async for piece in pieces:
-            rest = memoryview(piece)[skip:] if skip else piece
-            skip -= min(skip, len(piece))
+            rest, skip = cut(piece, skip)
             if len(rest):
                 yield rest
+
+
+def cut(piece: Piece, skip: int) -> tuple[Piece, int]:
+    """Return what follows the first *skip* bytes of a piece, and how many are still to be cut."""
+    if not skip:
+        return piece, 0
+    return memoryview(piece)[skip:], max(0, skip - len(piece))

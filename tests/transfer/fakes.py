@@ -24,6 +24,7 @@ from replicator.oci.digest import Digest
 from replicator.oci.manifest import Manifest
 from replicator.oci.reference import ManifestRef, RepositoryName, Tag
 from replicator.oci.verify import Verifier
+from replicator.registry.protocols import Confirmed
 
 PIECE = 64 * 1024
 
@@ -83,6 +84,7 @@ class FakeRepository:
         self.tags: dict[Tag, Digest] = {}
         self.announced: dict[Digest, dict[Digest, Descriptor]] = {}
         self.uploading: list[Digest] = []
+        self.sessions: dict[str, FakeUpload] = {}
         self.open_reads = 0
 
     async def _call(self, action: str, subject: object, offset: int = 0) -> None:
@@ -163,7 +165,13 @@ class FakeRepository:
                 self.blobs[blob.digest] = holder.blobs[blob.digest]
                 await self._call("mounted", blob.digest)
                 return BlobOutcome.MOUNTED
-        return FakeUpload(self, blob)
+        upload = FakeUpload(self, blob)
+        self.sessions[upload.location] = upload
+        return upload
+
+    async def continue_upload(self, blob: Descriptor, location: str) -> FakeUpload:
+        await self._call("continue_upload", blob.digest)
+        return self.sessions[location]
 
     async def put_manifest(self, manifest: Manifest, tag: Tag | None = None) -> None:
         await self._call("put_manifest", tag or manifest.digest)
@@ -235,9 +243,15 @@ class FakeUpload:
 
     @property
     def location(self) -> str:
-        return f"/v2/{self._repository.name.path}/blobs/uploads/1"
+        return f"/v2/{self._repository.name.path}/blobs/uploads/{id(self)}"
 
-    async def send(self, pieces: AsyncIterator[bytes | memoryview], *, offset: int = 0) -> None:
+    async def send(
+        self,
+        pieces: AsyncIterator[bytes | memoryview],
+        *,
+        offset: int = 0,
+        confirmed: Confirmed | None = None,
+    ) -> None:
         repository, blob = self._repository, self._blob
         assert blob.digest not in repository.uploading, "two uploads of one blob at a time"
         repository.uploading.append(blob.digest)
@@ -261,6 +275,9 @@ class FakeUpload:
     async def received(self) -> int | None:
         await self._repository._call("received", self._blob.digest)
         return len(self._content) if self._repository.registry.resumes else None
+
+    async def cancel(self) -> None:
+        await self._repository._call("cancel", self._blob.digest)
 
 
 class Faults:
