@@ -14,9 +14,8 @@ from tests.contract.place import ALICE, Place
 from tests.contract.stage import Stage
 from tests.contract.table import insert, render
 from tests.registry.clients import open_client
-from tests.support.address import Credentials as Login
 from tests.support.embedded import start_registry
-from tests.support.servers import Server, container_registry, cue
+from tests.support.servers import Server, cue
 
 __all__ = ["open_client", "start_registry"]
 
@@ -31,7 +30,7 @@ REAL = {
     "embedded": "embedded",
 }
 # Real ones that take long to build; `make test-servers` builds them.
-LONG = {"cue_registry": "cue", "rust_registry": "container-registry"}
+LONG = {"cue_registry": "cue"}
 
 _results = pytest.StashKey[dict[str, dict[str, str]]]()
 
@@ -39,12 +38,6 @@ _results = pytest.StashKey[dict[str, dict[str, str]]]()
 @pytest.fixture(scope="session")
 def cue_registry() -> Iterator[Server]:
     with cue() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def rust_registry() -> Iterator[Server]:
-    with container_registry(Login(ALICE.username, ALICE.password)) as server:
         yield server
 
 
@@ -72,7 +65,7 @@ def _real(kind: str, request: pytest.FixtureRequest) -> Place:
     login = address.credentials and Credentials(*address.credentials)
     name = (REAL | LONG)[kind]
     if kind != "token_registry":
-        return Place(name, address.host, login=login)
+        return Place(name, address.host, login=login, moves_tags=kind != "cue_registry")
     service = request.getfixturevalue("tokens").address.url
     return Place(
         name,

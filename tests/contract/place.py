@@ -27,3 +27,4 @@ class Place:
     settings: dict[str, Any] = field(default_factory=dict)
     takes_docker: bool = True
     lists_tags: bool = True
+    moves_tags: bool = True

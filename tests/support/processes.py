@@ -18,6 +18,7 @@ Command = Sequence[str | Path]
 _PATIENCE = 30.0  # seconds; far more than any of these servers needs on a busy machine
 _PAUSE = 0.01  # seconds between two looks whether a port is open
 _STARTS = 5
+_KNOCK = "is-it-up."
 
 
 class ServerFailed(Exception):
@@ -93,15 +94,16 @@ class ServerProcess:
 
 @contextmanager
 def serving(
-    command: Callable[[int], Command], knock: Callable[[int, str], None]
+    command: Callable[[int], Command], knock: Callable[[int, str], None], *, says: str = _KNOCK
 ) -> Iterator[tuple[ServerProcess, int]]:
     """Run the server that *command* gives for a port, on a port that was free.
 
     Somebody else may take the port between our look and the server's start. So *knock*
     sends it a request with a text that the server writes to its log: only the server that
-    we started shows that text in the log that we read.
+    we started shows that text in the log that we read. A server that writes down no requests
+    *says* something else, once the port is its own.
     """
-    process, port = _start(command, knock)
+    process, port = _start(command, knock, says)
     try:
         yield process, port
     finally:
@@ -109,14 +111,14 @@ def serving(
 
 
 def _start(
-    command: Callable[[int], Command], knock: Callable[[int, str], None]
+    command: Callable[[int], Command], knock: Callable[[int, str], None], says: str
 ) -> tuple[ServerProcess, int]:
     failures = []
     for _ in range(_STARTS):
         port = free_port()
         process = ServerProcess(command(port))
         try:
-            _wait_until_up(process, partial(knock, port))
+            _wait_until_up(process, partial(knock, port), says)
         except ServerFailed as failure:
             process.stop()
             failures.append(failure)
@@ -125,15 +127,15 @@ def _start(
     raise failures[-1]
 
 
-def _wait_until_up(process: ServerProcess, knock: Callable[[str], None]) -> None:
+def _wait_until_up(process: ServerProcess, knock: Callable[[str], None], says: str) -> None:
     deadline = time.monotonic() + _PATIENCE
     while not process.ended and time.monotonic() < deadline:
         try:
-            knock("is-it-up.")
+            knock(_KNOCK)
         except (OSError, HTTPException):
             time.sleep(_PAUSE)
         else:
-            process.wait_for_line("is-it-up.")
+            process.wait_for_line(says)
             return
     raise ServerFailed(f"the server did not start; its last lines are:\n{process.tail()}")
 

@@ -122,24 +122,8 @@ def cue() -> Iterator[Server]:
     def command(host: str) -> Command:
         return [tools.built("cue"), "mod", "registry", host]
 
-    with _running("cue", command, Address(host="")) as server:
+    with _running("cue", command, Address(host=""), says="listening on") as server:
         yield server
-
-
-@contextmanager
-def container_registry(credentials: Credentials) -> Iterator[Server]:
-    """Run container-registry, which takes any user who knows the password."""
-    with data_folder() as folder:
-
-        def command(host: str) -> Command:
-            program = tools.built("container-registry")
-            return [
-                *(program, "--bind", host, "--storage", folder),
-                *("--password", credentials.password),
-            ]
-
-        with _running("container-registry", command, Address("", credentials)) as server:
-            yield server
 
 
 @contextmanager
@@ -148,6 +132,7 @@ def _running(
     command: Callable[[str], Command],
     address: Address,
     upstream: Server | None = None,
+    **options: str,
 ) -> Iterator[Server]:
     def at(port: int) -> Address:
         return replace(address, host=f"127.0.0.1:{port}")
@@ -155,5 +140,5 @@ def _running(
     def knock(port: int, text: str) -> None:
         at(port).knock("/v2/", text)
 
-    with serving(lambda port: command(at(port).host), knock) as (process, port):
+    with serving(lambda port: command(at(port).host), knock, **options) as (process, port):
         yield Server(kind, at(port), process, upstream)
