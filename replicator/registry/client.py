@@ -86,6 +86,7 @@ class Registry:
             groundwork=self._groundwork,
             lists=lists,
             mirrors=self._mirrors,
+            vendors=self._vendors,
         )
 
     def trials(self, path: str) -> Trials:

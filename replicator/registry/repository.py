@@ -21,6 +21,7 @@ from replicator.registry.referrers import Referrers, TagLists
 from replicator.registry.sending import Sender
 from replicator.registry.tags import Tags
 from replicator.registry.uploads import Uploads
+from replicator.registry.vendors.choice import Vendors
 
 
 class Repository:
@@ -39,12 +40,14 @@ class Repository:
         groundwork: Groundwork,
         lists: TagLists,
         mirrors: Mirrors,
+        vendors: Vendors,
     ) -> None:
         self._name = name
         self._sender = sender
         self._overview = overview
         self._groundwork = groundwork
         self._mirrors = mirrors
+        self._vendors = vendors
         self._manifests = Manifests(sender, name)
         self._tags = Tags(sender, name)
         self._blobs = Blobs(sender, name)
@@ -124,15 +127,20 @@ class Repository:
     @property
     def deletes_tags(self) -> bool:
         """Whether a tag can be deleted here without what it names and its other tags."""
-        return self._sender.knowledge.profile.deletes_tags
+        profile = self._sender.knowledge.profile
+        return profile.deletes_tags or self._vendors.remover(profile) is not None
 
     async def delete_tag(self, tag: Tag) -> None:
         """Delete *tag* and nothing else.
 
-        Raises NotFound, or Rejected where the registry deletes by digest alone. Whether the tag
-        may go is for the caller to prove.
+        Raises NotFound, Denied or Unauthorized where the login may not, or Rejected where the
+        registry deletes by digest alone. Whether the tag may go is for the caller to prove.
         """
-        await self._manifests.delete(tag)
+        remover = self._vendors.remover(self._sender.knowledge.profile)
+        if remover is None:
+            await self._manifests.delete(tag)
+        else:
+            await remover.delete_tag(self._name.path, tag)
 
     async def delete_manifest(self, digest: Digest) -> None:
         """Delete a manifest and, on most registries, every tag that names it.

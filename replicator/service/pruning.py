@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from replicator.errors import NotFound, Rejected, ReplicatorError
+from replicator.errors import Denied, NotFound, Rejected, ReplicatorError, Unauthorized
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.observation import DestinationTag, Presence, Published
 from replicator.planning.plan import Action, Decision
@@ -117,8 +117,8 @@ class Pruning:
                 await view.repository.delete_tag(action.tag)
             if (await view.look(action.tag)).presence is Presence.PRESENT:
                 raise ReplicatorError(f"{action.destination}:{action.tag} was deleted but is there")
-        except Rejected as error:
-            why = f"the destination deletes no tag alone: {error}"
+        except (Rejected, Denied, Unauthorized) as error:
+            why = f"the destination does not delete the tag alone: {error}"
             self._journal.turn_down(hold_back(action, why=why))
             return
         except ReplicatorError as error:

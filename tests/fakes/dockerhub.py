@@ -69,6 +69,11 @@ class FakeHub:
                     Route("/v2/auth/token", self._login, methods=["POST"]),
                     Route("/v2/namespaces/{namespace}/repositories", self._repositories),
                     Route("/v2/namespaces/{namespace}/repositories/{name}/tags", self._tags),
+                    Route(
+                        "/v2/repositories/{namespace}/{name}/tags/{tag}/",
+                        self._delete_tag,
+                        methods=["DELETE"],
+                    ),
                 ],
                 self.site_faults,
             )
@@ -175,6 +180,19 @@ class FakeHub:
             for tag in self.storage.tags(path)
         ]
         return self._page(request, entries)
+
+    async def _delete_tag(self, request: Request) -> Response:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        claims = self.tokens.signer.read(token) if token else None
+        namespace = request.path_params["namespace"]
+        if claims is None:
+            return JSONResponse({"detail": "Authentication credentials were not provided."}, 401)
+        if claims.get("hub") != namespace:
+            return JSONResponse({"detail": "You do not have permission."}, 403)
+        path = f"{namespace}/{request.path_params['name']}"
+        if not self.storage.delete_tag(path, request.path_params["tag"]):
+            return JSONResponse({"detail": "Object not found"}, 404)
+        return Response(status_code=204)
 
     def _page(self, request: Request, entries: list[dict[str, Any]]) -> Response:
         query = request.query_params

@@ -76,6 +76,7 @@ class FakeHarbor:
         self.storage = MemoryStorage()
         self.faults = Faults()
         self.pull_only: set[str] = set()
+        self.immutable: set[str] = set()
         self.cannot_create: set[str] = set()
         self.tokens = HarborTokens(passwords, realm="/service/token", private=private, clock=clock)
         self.tokens.projects = set(projects)
@@ -88,6 +89,12 @@ class FakeHarbor:
                 Route(f"{projects_path}/{{project}}/repositories", self._repositories),
                 Route(
                     f"{projects_path}/{{project}}/repositories/{{name}}/artifacts", self._artifacts
+                ),
+                Route(
+                    f"{projects_path}/{{project}}/repositories/{{name}}/artifacts"
+                    "/{reference}/tags/{tag}",
+                    self._delete_tag,
+                    methods=["DELETE"],
                 ),
             ],
             self.faults,
@@ -218,6 +225,19 @@ class FakeHarbor:
             for digest, names in tags.items()
         ]
         return self._page(request, entries)
+
+    async def _delete_tag(self, request: Request) -> Response:
+        project, tag = request.path_params["project"], request.path_params["tag"]
+        if (refusal := self._refusal(request, project)) is not None:
+            return refusal
+        if not self._user(request):
+            return _error(401, "UNAUTHORIZED", "unauthorized")
+        path = f"{project}/{unquote(request.path_params['name'])}"
+        if tag in self.immutable:
+            return _error(412, "PRECONDITION", f"the tag {tag} is configured as immutable.")
+        if not self.storage.delete_tag(path, tag):
+            return _error(404, "NOT_FOUND", f"artifact {path}:{tag} not found")
+        return Response(status_code=200)
 
     def _page(self, request: Request, entries: list[dict[str, Any]]) -> Response:
         query = request.query_params

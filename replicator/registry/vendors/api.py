@@ -78,6 +78,11 @@ class Api:
         answer = await self._sender.send(call)
         return _json(answer, self._sender.attempt(call)) if answer.content else None
 
+    async def delete(self, path: str, *, on: str) -> None:
+        """Delete what is at *path*. Raises RegistryError, NotFound if there is no such thing."""
+        call = await self._call("DELETE", path, on)
+        await self._sender.send(replace(call, expected=_DONE))
+
     async def pages(
         self, path: Callable[[int], str], *, on: str, goes_on: Callable[[Page], bool]
     ) -> AsyncGenerator[Page, None]:

@@ -18,7 +18,7 @@ from replicator.registry.slots import Limits
 from replicator.registry.tokens import basic_header
 from replicator.registry.vendors.api import Api
 from replicator.registry.vendors.authorizers import FromLogin, bearer_header
-from replicator.registry.vendors.vendor import Creator, Vendor
+from replicator.registry.vendors.vendor import Creator, TagRemover, Vendor
 
 
 class Vendors:
@@ -116,6 +116,11 @@ class Vendors:
         """Return what makes repositories for *profile*'s kind, None if there is nothing."""
         vendor = self.of(profile)
         return vendor if isinstance(vendor, Creator) else None
+
+    def remover(self, profile: Profile) -> TagRemover | None:
+        """Return what deletes tags for *profile*'s kind, None where the registry itself does."""
+        vendor = self.of(profile)
+        return vendor if isinstance(vendor, TagRemover) else None
 
     def with_password(self) -> Sender:
         """Return what sends the login by Basic, whatever the registry asks for elsewhere."""

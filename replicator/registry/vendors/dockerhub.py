@@ -53,6 +53,11 @@ class DockerHub:
         async for page in self._pages(place, on=f"docker.io/{namespace}"):
             yield [f"{namespace}/{each.get('name')}" for each in page.entries("results")]
 
+    async def delete_tag(self, path: str, tag: str) -> None:
+        """Delete a tag, for which the login has to be the owner's or a token that may delete."""
+        place = f"repositories/{quote(path)}/tags/{quote(tag, safe='')}/"
+        await self._api.delete(place, on=f"docker.io/{path}:{tag}")
+
     def _pages(self, place: str, *, on: str) -> AsyncGenerator[Page, None]:
         return self._api.pages(
             lambda number: f"{place}?page={number}&page_size={_PAGE_SIZE}",

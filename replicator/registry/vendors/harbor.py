@@ -35,8 +35,7 @@ class Harbor:
 
     async def tags(self, tags: Tags) -> Rows:
         """List the tags of artifacts; those of signatures as well where there are any."""
-        project, _, name = tags.name.path.partition("/")
-        place = f"projects/{_quoted(project)}/repositories/{_quoted(_quoted(name))}/artifacts"
+        place = _artifacts(tags.name.path)
         seen: set[Any] = set()
         has_hidden = False
         async for page in self._pages(place, "&q=tags%3D*", on=str(tags.name)):
@@ -84,6 +83,14 @@ class Harbor:
                 raise
         return True
 
+    async def delete_tag(self, path: str, tag: str) -> None:
+        """Delete a tag; its artifact stays, with its other tags or with none.
+
+        The registry itself refuses to delete tags.
+        """
+        place = f"{_artifacts(path)}/{_quoted(tag)}/tags/{_quoted(tag)}"
+        await self._api.delete(place, on=f"{self._host}/{path}:{tag}")
+
     async def _projects(self) -> AsyncGenerator[str, None]:
         async for page in self._pages("projects", "", on=self._host):
             for each in page.entries(""):
@@ -107,6 +114,12 @@ class Harbor:
             on=on,
             goes_on=lambda page: page.has_next,
         )
+
+
+def _artifacts(path: str) -> str:
+    """Return where the artifacts of a repository are; Harbor undoes the quoting twice."""
+    project, _, name = path.partition("/")
+    return f"projects/{_quoted(project)}/repositories/{_quoted(_quoted(name))}/artifacts"
 
 
 def _rows(artifact: dict[str, Any]) -> list[Row]:

@@ -62,6 +62,15 @@ class Creator(Protocol):
         ...
 
 
+@runtime_checkable
+class TagRemover(Protocol):
+    """Deletes tags where the registry itself deletes manifests alone, with all their tags."""
+
+    async def delete_tag(self, path: str, tag: str) -> None:
+        """Delete a tag of the repository at *path*, and nothing else. Raises RegistryError."""
+        ...
+
+
 async def no_rows() -> Rows:
     """List no tag, so that the registry is asked itself: the vendor's API knows no digests."""
     nothing: Sequence[Sequence[Row]] = ()

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from replicator.errors import NotFound, PullsSpent, RateLimited, Unauthorized
+from replicator.errors import Denied, NotFound, PullsSpent, RateLimited, Unauthorized
 from replicator.events import RequestKind
 from replicator.oci.reference import Tag
 from replicator.registry.profile import all_profiles
@@ -285,3 +285,19 @@ class TestPulls:
 
         assert hub.registry.requests.count(*PULLS) == 1 + 1  # without a token, and with it
         assert client.patience.slept == []
+
+
+async def test_a_tag_is_deleted_by_the_management_api_of_its_owner_alone(start_hub):
+    hub, client = await start_hub(login=ALICE)
+    for path in ("alice/app", "library/app"):
+        image = store_image(hub.storage, path, "v1")
+        hub.storage.put_tag(path, "v2", image.digest)
+    repository = client.registry.repository("alice/app")
+
+    await repository.delete_tag(Tag("v1"))
+    with pytest.raises(Denied):
+        await client.registry.repository("library/app").delete_tag(Tag("v1"))
+
+    assert repository.deletes_tags
+    assert hub.storage.tags("alice/app") == ["v2"]
+    assert hub.storage.tags("library/app") == ["v1", "v2"]

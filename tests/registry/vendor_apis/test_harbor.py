@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from replicator.errors import Denied, NotFound
+from replicator.errors import Denied, NotFound, Rejected
 from replicator.events import RequestKind
+from replicator.oci.reference import Tag
 from replicator.registry.settings import Create, Credentials
 from tests.fakes.harbor import FakeHarbor
 from tests.registry.test_repository import send
@@ -253,3 +254,32 @@ def _make_project(harbor, name):
         await app(scope, receive, send)
 
     return act
+
+
+async def test_a_tag_is_deleted_by_the_api_and_its_artifact_keeps_the_others(start_harbor):
+    harbor, client = await start_harbor(login=ADMIN)
+    image = store_image(harbor.storage, PATH, "v1")
+    harbor.storage.put_tag(PATH, "v2", image.digest)
+    repository = client.registry.repository(PATH)
+
+    await repository.delete_tag(Tag("v1"))
+
+    assert repository.deletes_tags
+    assert harbor.storage.tags(PATH) == ["v2"]
+    with pytest.raises(NotFound):
+        await repository.delete_tag(Tag("v1"))
+
+
+async def test_a_robot_without_the_right_and_an_immutable_tag_delete_nothing(start_harbor):
+    harbor, client = await start_harbor(login=ROBOT)
+    store_image(harbor.storage, PATH, "v1")
+    repository = client.registry.repository(PATH)
+
+    harbor.immutable = {"v1"}
+    with pytest.raises(Rejected, match="immutable"):
+        await repository.delete_tag(Tag("v1"))
+    harbor.pull_only = {ROBOT.username}
+    with pytest.raises(Denied):
+        await repository.delete_tag(Tag("v1"))
+
+    assert harbor.storage.tags(PATH) == ["v1"]
