@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from replicator.store.queue import Queue
     from replicator.store.registries import KeptRegistries
     from replicator.store.runs import Runs
+    from replicator.store.unfinished_uploads import UnfinishedUploads
     from replicator.telemetry.metrics import Metrics
 
 
@@ -140,7 +141,12 @@ async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[S
         guard = pass_by if database.embedded else lease.check
         runner = Runner(
             registries=registries,
-            copier=Transfer(inventory=inventory, listener=listener, fail_point=guard),
+            copier=Transfer(
+                inventory=inventory,
+                unfinished=_unfinished(database),
+                listener=listener,
+                fail_point=guard,
+            ),
             ledger=ledger,
             runs=runs,
             notes=TagNotes(database),
@@ -534,6 +540,13 @@ def _runs(database: Database) -> Runs:
     from replicator.store.runs import Runs
 
     return Runs(database, Owner.this_process())
+
+
+def _unfinished(database: Database) -> UnfinishedUploads:
+    from replicator.store.owner import Owner
+    from replicator.store.unfinished_uploads import UnfinishedUploads
+
+    return UnfinishedUploads(database, Owner.this_process(), _now)
 
 
 def _queue(database: Database) -> Queue:

@@ -34,16 +34,16 @@ registry_facts = Table(
 )
 
 # Uploads that are not finished, so that another process can go on with them. *offset* is what
-# the registry confirmed; *hash_state* what has been hashed of it, where that can be kept.
+# the registry confirmed. *location* may carry a right to write: it is shown to nobody.
 upload_session = Table(
     "upload_session",
     metadata,
     Column("registry", Text, primary_key=True),
     Column("repository", Text, primary_key=True),
     Column("digest", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
     Column("location", Text, nullable=False),
     Column("offset", BigInteger, nullable=False),
-    Column("chunk_size", BigInteger, nullable=False),
     Column("owner", Text, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     sqlite_with_rowid=False,
