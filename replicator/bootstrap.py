@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from replicator.service.one_off import OneOff
     from replicator.service.protocols import Repository
     from replicator.service.registries import Registries
+    from replicator.service.registry_desk import RegistryDesk
     from replicator.service.rulebook import Rulebook
     from replicator.service.runner import Runner
     from replicator.service.secret_key import SecretKeys
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from replicator.store.registries import KeptRegistries
     from replicator.store.runs import Runs
     from replicator.store.unfinished_uploads import UnfinishedUploads
+    from replicator.telemetry.live import LiveRuns
     from replicator.telemetry.metrics import Metrics
 
 
@@ -173,6 +175,7 @@ class Served:
     rulebook: Rulebook
     database: Database
     metrics: Metrics
+    live: LiveRuns
     hooks: HookDesk
     webhook_secrets: Callable[[str], Sequence[str]]
 
@@ -198,11 +201,13 @@ async def open_serving(config: Config) -> AsyncIterator[Served]:
     from replicator.store.retention import Keep, Retention
     from replicator.store.rules import Rules
     from replicator.store.services import Services
+    from replicator.telemetry.live import LiveRuns
     from replicator.telemetry.logging import log_event
     from replicator.telemetry.metrics import Metrics
 
     metrics, engine, owner = Metrics(), LocalEngine(), Owner.this_process()
-    async with open_service(config, listener=to_all(metrics.hear, log_event)) as service:
+    live = LiveRuns()
+    async with open_service(config, listener=to_all(metrics.hear, log_event, live.hear)) as service:
         queue = _queue(service.database)
         scheduler = Scheduler(
             fires=Fires(service.database), alarm=ClockAlarm(), engine=engine, clock=_now
@@ -239,6 +244,7 @@ async def open_serving(config: Config) -> AsyncIterator[Served]:
             service.rulebook,
             service.database,
             metrics,
+            live,
             hooks,
             lambda registry: webhook_secrets(config, registry, os.environ),
         )
@@ -469,13 +475,21 @@ async def open_credentials(config: Config) -> AsyncIterator[CredentialDesk]:
 
 
 @asynccontextmanager
-async def open_kept_registries(config: Config) -> AsyncIterator[KeptRegistries]:
+async def open_registry_desk(config: Config) -> AsyncIterator[RegistryDesk]:
     """Open the registries that the database keeps; an embedded one is made on the spot."""
     from replicator.store.database import Database
     from replicator.store.registries import KeptRegistries
 
     async with await Database.open(config.service.database, upgrade=True) as database:
-        yield KeptRegistries(database)
+        yield registry_desk(config, KeptRegistries(database))
+
+
+def registry_desk(config: Config, kept: KeptRegistries) -> RegistryDesk:
+    """Build what changes registries in a database that is open."""
+    from replicator.config.kept_registries import read_kept
+    from replicator.service.registry_desk import RegistryDesk
+
+    return RegistryDesk(kept, check=read_kept, of_file=config.registries)
 
 
 @asynccontextmanager
