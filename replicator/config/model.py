@@ -55,6 +55,16 @@ class RegistryEntry:
     webhook_secret_file: Path | None = None
     webhook_secret_env: str = ""
 
+    @property
+    def login(self) -> str:
+        """Say whose credentials are used; never what they are."""
+        source = self.credential
+        if source is None:
+            return "docker"
+        if source.cloud is not None:
+            return f"{source.cloud} cloud"
+        return source.stored or source.username or "identity token"
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
