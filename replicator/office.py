@@ -10,41 +10,73 @@ from datetime import UTC, datetime
 from replicator import bootstrap
 from replicator.config import Config, RegistryEntry
 from replicator.events import ignore
+from replicator.planning.rule import Rule
 from replicator.registry.probe import Finding, probe
 from replicator.service.audit_views import AuditViews
+from replicator.service.credentials import CredentialDesk
 from replicator.service.explaining import Explainer
+from replicator.service.registry_desk import RegistryDesk
 from replicator.service.registry_views import KnownRegistry, RegistryViews
+from replicator.service.report import RunReport
+from replicator.service.rule_desk import RuleDesk
 from replicator.service.rule_views import RuleViews
 from replicator.service.rulebook import Rulebook
+from replicator.service.run_desk import RunDesk
 from replicator.service.run_views import RunViews
 from replicator.service.tag_views import TagViews
+from replicator.service.tokens import TokenDesk
+from replicator.store.answers import Answers
 from replicator.store.audit import Audit
+from replicator.store.credentials import Credentials
 from replicator.store.database import Database
 from replicator.store.history import History
 from replicator.store.ledger import Ledger
 from replicator.store.notes import TagNotes
 from replicator.store.places import Places
+from replicator.store.registries import KeptRegistries
 from replicator.store.run_pages import RunPages
+from replicator.store.tokens import Tokens
+from replicator.telemetry.live import LiveRuns
 
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """What may be asked, by subject; each answer depends on who asks."""
+    """What may be asked. Views show, desks change.
+
+    ``tokens`` and ``credentials`` are None without a secret key; ``token_store`` also knows then
+    whether there are tokens.
+    """
 
     rules: RuleViews
     runs: RunViews
     tags: TagViews
     registries: RegistryViews
     audit: AuditViews
+    rule_desk: RuleDesk
+    run_desk: RunDesk
+    registry_desk: RegistryDesk
+    tokens: TokenDesk | None
+    token_store: Tokens
+    credentials: CredentialDesk | None
+    answers: Answers
+    live: LiveRuns
 
 
 @asynccontextmanager
 async def open_office(
-    config: Config, database: Database, rulebook: Rulebook
+    config: Config, database: Database, rulebook: Rulebook, live: LiveRuns
 ) -> AsyncIterator[Office]:
-    """Build the office of a service that uses *database*."""
-    notes, history = TagNotes(database), History(database)
-    async with bootstrap.open_registries(config, listener=ignore) as registries:
+    """Build the office of a service that uses *database*, and whose runs *live* hears."""
+    notes, history, keys = TagNotes(database), History(database), bootstrap.secret_keys(config)
+    rules = RuleViews(rulebook, history=history, notes=notes, clock=_now)
+    runs, audit = RunViews(RunPages(database)), Audit(database)
+    whole = await bootstrap.with_kept_registries(config, database)
+    async with (
+        bootstrap.open_registries(whole, listener=ignore) as registries,
+        bootstrap.open_service(config, listener=ignore) as service,
+        bootstrap.open_desk(config) as desk,
+        bootstrap.open_queue(config) as queue,
+    ):
         explainer = Explainer(
             registries=registries,
             ledger=Ledger(database),
@@ -52,28 +84,49 @@ async def open_office(
             history=history,
             clock=_now,
         )
-        rules = RuleViews(rulebook, history=history, notes=notes, clock=_now)
 
-        async def known() -> Mapping[str, KnownRegistry]:
-            return {name: _known(entry) for name, entry in config.registries.items()}
+        async def check_listable(wanted: Sequence[Rule]) -> None:
+            await bootstrap.check_listable(config, wanted)
 
-        async def check(name: str, repository: str | None) -> Sequence[Finding]:
-            async with bootstrap.open_one_registry(config, name) as registry:
-                return [finding async for finding in probe(registry, repository)]
+        async def preview(rule: Rule) -> RunReport:
+            (report,) = await service.runner.run_all([rule], trigger="plan", dry_run=True)
+            return await service.runner.with_sizes(report)
 
         yield Office(
             rules=rules,
-            runs=RunViews(RunPages(database)),
+            runs=runs,
             tags=TagViews(explainer, Places(database), rules),
-            registries=RegistryViews(known, check),
-            audit=AuditViews(Audit(database)),
+            registries=_registry_views(config, database),
+            audit=AuditViews(audit),
+            rule_desk=RuleDesk(rulebook, rules, check_listable=check_listable, preview=preview),
+            run_desk=RunDesk(desk, queue, rules=rules, runs=runs, audit=audit, clock=_now),
+            registry_desk=bootstrap.registry_desk(config, KeptRegistries(database)),
+            tokens=None if keys is None else TokenDesk(Tokens(database), keys, _now),
+            token_store=Tokens(database),
+            credentials=None if keys is None else CredentialDesk(Credentials(database), keys, _now),
+            answers=Answers(database),
+            live=live,
         )
 
 
-def _known(entry: RegistryEntry) -> KnownRegistry:
-    credential = entry.credential
-    login = "docker" if credential is None else (credential.username or "identity token")
-    return KnownRegistry(entry.settings, login, "file")
+def _registry_views(config: Config, database: Database) -> RegistryViews:
+    async def known() -> Mapping[str, KnownRegistry]:
+        whole = await bootstrap.with_kept_registries(config, database)
+        return {
+            name: _known(entry, "file" if name in config.registries else "api")
+            for name, entry in whole.registries.items()
+        }
+
+    async def check(name: str, repository: str | None) -> Sequence[Finding]:
+        whole = await bootstrap.with_kept_registries(config, database)
+        async with bootstrap.open_one_registry(whole, name) as registry:
+            return [finding async for finding in probe(registry, repository)]
+
+    return RegistryViews(known, check)
+
+
+def _known(entry: RegistryEntry, origin: str) -> KnownRegistry:
+    return KnownRegistry(entry.settings, entry.login, origin)
 
 
 def _now() -> datetime:

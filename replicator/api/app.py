@@ -7,16 +7,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from replicator.telemetry.health import Health
 from replicator.telemetry.metrics import CONTENT_TYPE
 
 
 def create_app(
-    health: Health, metrics: Callable[[], Awaitable[bytes]], webhooks: Sequence[Route] = ()
+    health: Health, metrics: Callable[[], Awaitable[bytes]], others: Sequence[BaseRoute] = ()
 ) -> Starlette:
-    """Return the application; *metrics* gives them as text."""
+    """Return the application; *metrics* gives them as text, *others* is what else it answers."""
 
     async def is_alive(request: Request) -> Response:
         return PlainTextResponse("alive\n")
@@ -38,6 +38,6 @@ def create_app(
             Route("/healthz", is_alive),
             Route("/readyz", is_ready),
             Route("/metrics", show_metrics),
-            *webhooks,
+            *others,
         ]
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
 from replicator.api.app import create_app
 from replicator.api.webhooks import webhook_routes
@@ -19,8 +20,13 @@ from replicator.telemetry.health import Check, Health
 from replicator.telemetry.metrics import Gauges
 
 
-def watch(served: Served, clock: Callable[[], datetime]) -> Starlette:
-    """Return the application that answers for a service; *clock* is in UTC."""
+def watch(
+    served: Served, clock: Callable[[], datetime], others: Sequence[BaseRoute] = ()
+) -> Starlette:
+    """Return the application that answers for a service; *clock* is in UTC.
+
+    *others* are what it answers besides, such as the API.
+    """
     scheduler, worker = served.serving.scheduler, served.serving.worker
 
     async def show_metrics() -> bytes:
@@ -38,7 +44,8 @@ def watch(served: Served, clock: Callable[[], datetime]) -> Starlette:
             "worker": _at_once(worker.trouble),
         }
     )
-    return create_app(health, show_metrics, webhook_routes(served.hooks, served.webhook_secrets))
+    webhooks = webhook_routes(served.hooks, served.webhook_secrets)
+    return create_app(health, show_metrics, (*webhooks, *others))
 
 
 async def _database_trouble(database: Database) -> str:

@@ -9,14 +9,27 @@ from fastapi.openapi.utils import get_openapi
 from starlette.types import ASGIApp
 
 from replicator import __version__
-from replicator.api.v1 import audit, registries, rules, runs, status, tags
+from replicator.api.v1 import (
+    audit,
+    credentials,
+    events,
+    registries,
+    rules,
+    runs,
+    status,
+    tags,
+    tokens,
+)
 from replicator.api.v1.access import refuse_unknown_query
 from replicator.api.v1.gate import Doorman, Gate
 from replicator.api.v1.problems import MEDIA_TYPE, Problem, answer_with_problems
 from replicator.office import Office
 
 PREFIX = "/api/v1"
-_ROUTERS = (rules.router, runs.router, status.router, registries.router, tags.router, audit.router)
+_ROUTERS = tuple(
+    each.router
+    for each in (rules, runs, events, status, registries, credentials, tags, audit, tokens)
+)
 
 
 def create_api(office: Office, doorman: Doorman) -> ASGIApp:

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from replicator.api.v1.access import FromOffice, Operator, Viewer
+from replicator.api.v1.access import FromOffice, UnlimitedAdmin, UnlimitedOperator, Viewer
 from replicator.api.v1.parameters import USUAL_LIMIT, Answer, Cursor, Host, Limit, Listing
+from replicator.oci.reference import canonical_registry
 from replicator.service.registry_views import KnownRegistry
 
 router = APIRouter(tags=["registries"])
@@ -40,6 +41,13 @@ class RegistryPage(Listing):
     items: list[RegistryAnswer]
 
 
+class ChangedRegistry(Answer):
+    """What was changed; the secrets of `cleared_credentials` have to be set again."""
+
+    name: str
+    cleared_credentials: list[str]
+
+
 class FindingAnswer(Answer):
     """What was found out; `good` is null where it is neither good nor bad."""
 
@@ -69,10 +77,36 @@ async def show_registry(office: FromOffice, who: Viewer, registry: Host) -> Regi
     return RegistryAnswer.of(await office.registries.one(who, registry))
 
 
+@router.put("/registries/{registry}", operation_id="setRegistry")
+async def set_registry(
+    office: FromOffice, who: UnlimitedAdmin, registry: Host, settings: dict[str, Any]
+) -> ChangedRegistry:
+    """Keep how a registry is reached, in the words of the configuration file.
+
+    When that is another way than before, the secret that is kept for it is cleared. A service
+    that has used the registry already goes by what it knew until its next start.
+    """
+    name = canonical_registry(registry)
+    return ChangedRegistry(
+        name=name, cleared_credentials=list(await office.registry_desk.put(name, settings))
+    )
+
+
+@router.delete("/registries/{registry}", operation_id="deleteRegistry")
+async def delete_registry(
+    office: FromOffice, who: UnlimitedAdmin, registry: Host
+) -> ChangedRegistry:
+    """Forget a registry that the database keeps."""
+    name = canonical_registry(registry)
+    return ChangedRegistry(
+        name=name, cleared_credentials=list(await office.registry_desk.delete(name))
+    )
+
+
 @router.post("/registries/{registry}/check", operation_id="checkRegistry")
 async def check_registry(
     office: FromOffice,
-    who: Operator,
+    who: UnlimitedOperator,
     registry: Host,
     repository: Annotated[
         str | None, Query(max_length=255, pattern=r"^[a-z0-9._/-]+$", examples=["team/app"])

@@ -1,0 +1,97 @@
+"""Routes of tokens: who may ask."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from replicator.api.v1.access import FromOffice, UnlimitedAdmin
+from replicator.api.v1.parameters import Answer, Asked, Name
+from replicator.config.values import duration
+from replicator.errors import ConfigError
+from replicator.office import Office
+from replicator.service.identity import Role
+from replicator.service.tokens import LIFETIME, TokenDesk
+from replicator.store.tokens import TokenRecord
+
+router = APIRouter(tags=["tokens"])
+
+
+class NewToken(Asked):
+    """A token to be made. `rules` are globs of names of rules; null is all there is."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    role: Annotated[str, Field(pattern="^(viewer|operator|admin)$")]
+    rules: (
+        Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(min_length=1)]
+        | None
+    ) = None
+    expires_in: Annotated[
+        str | None, Field(max_length=40, description="Such as `30d`; 90 days if it is left out.")
+    ] = None
+
+
+class TokenAnswer(Answer):
+    """A token without its secret, which nobody can read back."""
+
+    name: str
+    role: str
+    rules: list[str] | None
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+    used_at: datetime | None
+
+    @classmethod
+    def of(cls, record: TokenRecord) -> TokenAnswer:
+        return cls(
+            name=record.name,
+            role=record.role,
+            rules=None if record.patterns is None else list(record.patterns),
+            created_at=record.created_at,
+            expires_at=record.expires_at,
+            revoked_at=record.revoked_at,
+            used_at=record.used_at,
+        )
+
+
+class CreatedToken(Answer):
+    """A new token; `token` is shown this once."""
+
+    token: str
+    about: TokenAnswer
+
+
+class TokenList(Answer):
+    items: list[TokenAnswer]
+
+
+@router.get("/tokens", operation_id="listTokens")
+async def list_tokens(office: FromOffice, who: UnlimitedAdmin) -> TokenList:
+    """List all tokens, those included that are over."""
+    return TokenList(items=list(map(TokenAnswer.of, await office.token_store.all())))
+
+
+@router.post("/tokens", operation_id="createToken", status_code=201)
+async def create_token(office: FromOffice, who: UnlimitedAdmin, new: NewToken) -> CreatedToken:
+    """Make a token. It is shown in this answer and nowhere else."""
+    lifetime = LIFETIME if new.expires_in is None else duration(new.expires_in, "expires_in")
+    token, record = await _desk(office).create(
+        new.name, Role(new.role), patterns=new.rules, lifetime=lifetime
+    )
+    return CreatedToken(token=token, about=TokenAnswer.of(record))
+
+
+@router.delete("/tokens/{token}", operation_id="revokeToken", status_code=204)
+async def revoke_token(office: FromOffice, who: UnlimitedAdmin, token: Name) -> None:
+    """Let a token count no more, from the next request on."""
+    await _desk(office).revoke(token)
+
+
+def _desk(office: Office) -> TokenDesk:
+    if office.tokens is None:
+        raise ConfigError("this service has no secret key, so it keeps no tokens")
+    return office.tokens

@@ -1,0 +1,53 @@
+"""RegistryDesk: where registries are added that no configuration file knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Protocol
+
+from replicator.errors import ConfigError
+
+
+class Kept(Protocol):
+    """Keeps the settings of registries."""
+
+    async def put(self, name: str, settings: Mapping[str, Any]) -> tuple[str, ...]: ...
+
+    async def delete(self, name: str) -> tuple[str, ...]: ...
+
+
+class RegistryDesk:
+    """Keeps registries in the database, unless the configuration file has them.
+
+    *check* raises ConfigError for settings that are of no use. A service takes an entry into
+    account that it has not used yet; what it uses already stays as it was until its next start.
+    """
+
+    def __init__(
+        self,
+        kept: Kept,
+        *,
+        check: Callable[[str, Mapping[str, Any]], object],
+        of_file: Collection[str],
+    ) -> None:
+        self._kept = kept
+        self._check = check
+        self._of_file = of_file
+
+    async def put(self, name: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """Keep a registry; return the credentials whose secret was cleared by that.
+
+        Raises ConfigError.
+        """
+        self._refuse_of_file(name)
+        self._check(name, settings)
+        return await self._kept.put(name, settings)
+
+    async def delete(self, name: str) -> tuple[str, ...]:
+        """Forget a registry; return as ``put`` does. Raises RegistryNotFound, ConfigError."""
+        self._refuse_of_file(name)
+        return await self._kept.delete(name)
+
+    def _refuse_of_file(self, name: str) -> None:
+        if name in self._of_file:
+            raise ConfigError(f"{name} comes from a configuration file; change it there")
