@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from replicator.events import Listener
     from replicator.planning.rule import Rule
     from replicator.registry.client import Registry
+    from replicator.registry.facts import Facts
     from replicator.registry.keychain import Keychain
     from replicator.registry.settings import Credentials
     from replicator.service.credentials import CredentialDesk
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from replicator.store.database import Database
     from replicator.store.queue import Queue
     from replicator.store.registries import KeptRegistries
+    from replicator.store.registry_facts import KeptFacts
     from replicator.store.runs import Runs
     from replicator.store.unfinished_uploads import UnfinishedUploads
     from replicator.telemetry.live import LiveRuns
@@ -126,6 +128,7 @@ async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[S
     from replicator.store.inventory import LedgerInventory
     from replicator.store.ledger import Ledger
     from replicator.store.notes import TagNotes
+    from replicator.store.registry_facts import RegistryFacts
     from replicator.store.rules import Rules
     from replicator.transfer.copy import Transfer
     from replicator.transfer.fail_points import pass_by
@@ -133,7 +136,9 @@ async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[S
     async with (
         await Database.open(config.service.database, upgrade=True) as database,
         open_registries(
-            await with_kept_registries(config, database), listener=listener
+            await with_kept_registries(config, database),
+            listener=listener,
+            facts=await RegistryFacts(database).believed(_now()),
         ) as registries,
     ):
         ledger, runs = Ledger(database), _runs(database)
@@ -188,6 +193,8 @@ async def open_serving(config: Config) -> AsyncIterator[Served]:
     """
     from replicator.config.webhooks import webhook_secrets
     from replicator.events import to_all
+    from replicator.notify.delivery import Delivery
+    from replicator.notify.notifier import Notifier
     from replicator.service.alarm import ClockAlarm
     from replicator.service.engine import LocalEngine
     from replicator.service.hooks.desk import HookDesk
@@ -197,6 +204,7 @@ async def open_serving(config: Config) -> AsyncIterator[Served]:
     from replicator.service.worker import Worker
     from replicator.store.dirty import DirtyRepositories
     from replicator.store.fires import Fires
+    from replicator.store.notifications import Notifications
     from replicator.store.owner import Owner
     from replicator.store.retention import Keep, Retention
     from replicator.store.rules import Rules
@@ -232,6 +240,12 @@ async def open_serving(config: Config) -> AsyncIterator[Served]:
             queue=queue,
             services=Services(service.database, owner, _now()),
             hooks=hooks,
+            telling=Notifier(
+                config.channels,
+                kept=Notifications(service.database),
+                post=Delivery(os.environ, _now),
+                clock=_now,
+            ).run,
             housekeeping=Housekeeping(
                 retention=Retention(service.database),
                 keep=Keep(config.service.keep_history, config.service.keep_runs),
@@ -345,15 +359,19 @@ async def check_listable(config: Config, rules: Sequence[Rule]) -> None:
 
 
 @asynccontextmanager
-async def open_registries(config: Config, *, listener: Listener) -> AsyncIterator[Registries]:
-    """Build what opens repositories; nothing is sent yet."""
+async def open_registries(
+    config: Config, *, listener: Listener, facts: Mapping[str, Facts] | None = None
+) -> AsyncIterator[Registries]:
+    """Build what opens repositories; nothing is sent yet. *facts* are from earlier checks."""
     from replicator.registry.client import open_registry
     from replicator.service.registries import Registries
 
     entries = {name: entry.settings for name, entry in config.registries.items()}
     async with Registries(
         entries,
-        open_registry=partial(open_registry, keychain=keychain(config), entries=entries),
+        open_registry=partial(
+            open_registry, keychain=keychain(config), entries=entries, facts=facts
+        ),
         open_layout=_open_layout,
         listener=listener,
     ) as registries:
@@ -377,6 +395,25 @@ async def open_one_registry(
         yield registry
     finally:
         await registry.aclose()
+
+
+async def keep_facts(config: Config, name: str, facts: Facts) -> bool:
+    """Keep what a check has shown; False where there is no database yet. Raises StoreError."""
+    from replicator.store.registry_facts import RegistryFacts
+
+    async with _open_existing(config) as database:
+        if database is None:
+            return False
+        await RegistryFacts(database).keep(name, facts, _now())
+        return True
+
+
+async def kept_facts(config: Config, name: str) -> KeptFacts | None:
+    """Return what earlier checks of a registry have shown, None if there is nothing."""
+    from replicator.store.registry_facts import RegistryFacts
+
+    async with _open_existing(config) as database:
+        return None if database is None else (await RegistryFacts(database).all()).get(name)
 
 
 async def check_login(config: Config, name: str, credentials: Credentials) -> None:

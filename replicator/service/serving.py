@@ -1,28 +1,35 @@
-"""Serving: scheduler and worker in one process, from its start to the end of what it began."""
+"""Serving: what a service does, from its start to the end of what it began."""
 
 from __future__ import annotations
 
 import asyncio
+import enum
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol, TypeAlias
 
 from replicator.errors import ReplicatorError
-from replicator.service.hooks.desk import HookDesk
-from replicator.service.housekeeping import Housekeeping
-from replicator.service.runner import Runner
 from replicator.service.scheduler import Scheduler
+from replicator.service.timing import Timing
 from replicator.service.worker import Worker
 
 _log = logging.getLogger(__name__)
 
-# Seconds between two looks for runs whose process is gone.
-_REAP_EVERY: Final = 5.0
+# Goes on until it is cancelled.
+Loop: TypeAlias = Callable[[], Awaitable[None]]
 
 
-class Queue(Protocol):
-    """Knows whose runs are under way."""
+class Role(enum.StrEnum):
+    """What a service may be there for: to answer, to ring when rules come due, or to carry out."""
+
+    API = "api"
+    SCHEDULER = "scheduler"
+    WORKER = "worker"
+
+
+class Reaper(Protocol):
+    """Sees to what was lost."""
 
     async def reap(self, now: datetime) -> None: ...
 
@@ -36,62 +43,62 @@ class Services(Protocol):
 
 
 class Serving:
-    """Serves until it is told to stop."""
+    """Serves until it is told to stop.
+
+    *scheduler* and *worker* are None where it is not their role; *starting* ends at once when it is
+    told, *lasting* when all that was begun has ended.
+    """
 
     def __init__(
         self,
         *,
-        scheduler: Scheduler,
-        worker: Worker,
-        runner: Runner,
-        queue: Queue,
+        scheduler: Scheduler | None,
+        worker: Worker | None,
+        starting: Sequence[Loop],
+        lasting: Sequence[Loop],
+        reaper: Reaper,
         services: Services,
-        hooks: HookDesk,
-        housekeeping: Housekeeping,
         clock: Callable[[], datetime],
+        timing: Timing | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.scheduler = scheduler
         self.worker = worker
-        self._runner = runner
-        self._queue = queue
+        self._starting = starting
+        self._lasting = lasting
+        self._reaper = reaper
         self._services = services
-        self._hooks = hooks
-        self._housekeeping = housekeeping
         self._clock = clock
+        self._timing = timing or Timing()
         self._sleep = sleep
 
     async def run(self, stop: asyncio.Event, *, grace: float) -> None:
         """Serve until *stop* is set; then begin nothing, let copies end within *grace* seconds,
         and give back what is unfinished."""
+        if self.scheduler is None and self.worker is None:
+            await stop.wait()
+            return
         # First, so that a run that was lost with its process goes on rather than be in the way.
         await self._look_after_runs()
         async with asyncio.TaskGroup() as group:
             lasting = [
-                group.create_task(each)
-                for each in (
-                    self._runner.keep_alive(),
-                    self._keep_looking(),
-                    self._housekeeping.run(),
-                )
+                group.create_task(_endless(each)) for each in (*self._lasting, self._keep_looking)
             ]
-            starting = [
-                group.create_task(each)
-                for each in (self.scheduler.run(), self._hooks.run(), self.worker.run())
-            ]
+            starting = [group.create_task(_endless(each)) for each in self._starting]
             try:
                 await stop.wait()
             finally:
                 for task in starting:
                     task.cancel()
-                await self.worker.finish(grace if stop.is_set() else 0)
+                if self.worker is not None:
+                    await self.worker.finish(grace if stop.is_set() else 0)
                 for task in lasting:
                     task.cancel()
         await self._services.retire()
 
     async def _keep_looking(self) -> None:
         while True:
-            await self._sleep(_REAP_EVERY)
+            await self._sleep(self._timing.reap)
             try:
                 await self._look_after_runs()
             except ReplicatorError as error:
@@ -100,4 +107,8 @@ class Serving:
     async def _look_after_runs(self) -> None:
         now = self._clock()
         await self._services.announce(now)
-        await self._queue.reap(now)
+        await self._reaper.reap(now)
+
+
+async def _endless(loop: Loop) -> None:
+    await loop()
