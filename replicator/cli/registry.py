@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -70,7 +70,8 @@ def check(
 ) -> None:
     """Find out whether a registry answers, takes our login, and how it behaves.
 
-    Exits with 1 when something is not as it has to be.
+    Where there is a database, the next runs begin with what was found. Exits with 1 when
+    something is not as it has to be.
     """
     from replicator.cli.messages import complain
     from replicator.cli.output import print_fields, print_json
@@ -80,11 +81,11 @@ def check(
         raise ConfigError("--write needs a repository to write to; add --repository PATH")
     name = registry_name(host)
     work = _probe(session_of(context), name, repository, writes=write)
-    findings = run_async(work, loop_factory=bootstrap.new_event_loop)
+    findings, is_kept = run_async(work, loop_factory=bootstrap.new_event_loop)
     good = all(finding.good is not False for finding in findings)
     if json:
         found = list(map(dataclasses.asdict, findings))
-        print_json({"registry": name, "good": good, "findings": found})
+        print_json({"registry": name, "good": good, "kept": is_kept, "findings": found})
     else:
         print_fields((each.subject, each.text) for each in findings if each.good is not False)
     for finding in findings:
@@ -95,11 +96,63 @@ def check(
 
 async def _probe(
     session: Session, name: str, repository: str | None, *, writes: bool
-) -> Sequence[Finding]:
-    from replicator.registry.probe import probe
+) -> tuple[Sequence[Finding], bool]:
+    """Return what was found, and whether it was kept."""
+    from replicator.registry.probe import facts_of, probe
 
-    async with bootstrap.open_one_registry(session.config(), name) as registry:
-        return [finding async for finding in probe(registry, repository, writes=writes)]
+    config = session.config()
+    async with bootstrap.open_one_registry(config, name) as registry:
+        findings = [finding async for finding in probe(registry, repository, writes=writes)]
+    if findings[0].good is not True:  # nobody answered
+        return findings, False
+    return findings, await bootstrap.keep_facts(config, name, facts_of(findings))
+
+
+@app.command(
+    epilog=examples(
+        "replicate registry show registry.example.com", "replicate registry show quay.io --json"
+    ),
+)
+def show(
+    context: typer.Context,
+    host: Annotated[
+        str,
+        typer.Argument(
+            metavar="HOST",
+            help="The registry, as references have it.",
+            autocompletion=complete_registries,
+        ),
+    ],
+    json: Json = False,
+) -> None:
+    """Show how a registry is reached, and what the last check of it has shown."""
+    from replicator.cli.output import print_fields, print_json
+    from replicator.cli.running import run_async
+    from replicator.config import RegistryEntry
+    from replicator.registry.settings import RegistrySettings
+
+    config, name = session_of(context).config(), registry_name(host)
+    kept = run_async(bootstrap.kept_facts(config, name))
+    entry = _entry_json(config.registries.get(name) or RegistryEntry(RegistrySettings(name)))
+    if json:
+        checked = None
+        if kept is not None:
+            checked = {"at": kept.at.isoformat(), "facts": kept.facts.to_json()}
+        print_json({**entry, "checked": checked})
+        return
+    fields = {subject: str(value) for subject, value in entry.items()}
+    if kept is not None:
+        fields |= {"checked": f"{kept.at:%Y-%m-%d %H:%M} UTC", **_facts_text(kept.facts.to_json())}
+    print_fields(fields.items())
+
+
+def _facts_text(facts: dict[str, Any]) -> dict[str, str]:
+    words = {True: "yes", False: "no", "": "none"}
+    return {
+        name.replace("_", " "): words.get(value, str(value))
+        for name, value in facts.items()
+        if name != "kind"
+    }
 
 
 def _entry_json(entry: RegistryEntry) -> dict[str, str]:

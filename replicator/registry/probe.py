@@ -11,11 +11,11 @@ from collections.abc import (
     Mapping,
     Sized,
 )
-from contextlib import aclosing
-from dataclasses import dataclass, field
+from contextlib import aclosing, suppress
+from dataclasses import field
 from typing import Any, Final, TypeVar
 
-from replicator.errors import RegistryError
+from replicator.errors import NotFound, RegistryError
 from replicator.events import BlobOutcome
 from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
@@ -26,11 +26,14 @@ from replicator.registry.facts import Facts
 from replicator.registry.protocols import Piece
 from replicator.registry.repository import Repository
 from replicator.registry.trials import Trials
+from replicator.values import dataclass
 
 T = TypeVar("T")
 
 # In bytes, of the blob that is sent to see how blobs are taken.
 _TRIAL_SIZE: Final = 32
+# A tag that nobody has.
+_NO_TAG: Final = Tag("replicate-registry-check-there-is-no-such-tag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +151,20 @@ async def _conditional(trials: Trials, repository: Repository, tag: Tag) -> Find
 
 async def _digests(registry: Registry, repository: Repository, tag: Tag) -> Finding:
     await repository.resolve(tag)
-    if registry.knowledge.trusts_head is False:
+    told = registry.knowledge.trusts_head is not False
+    with suppress(NotFound):
+        await repository.resolve(_NO_TAG)
+    if not told:
         return Finding(
             "digests",
             "HEAD does not tell; each check of a tag is a pull",
             good=False,
-            facts={"digest_header": False},
+            facts={"digest_header": False, "trusts_head": False},
         )
-    return Finding("digests", "told by HEAD", good=True, facts={"digest_header": True})
+    trusted = bool(registry.knowledge.trusts_head)
+    facts = {"digest_header": True, "trusts_head": trusted}
+    text = "told by HEAD" if trusted else "told by HEAD, but not that there is none"
+    return Finding("digests", text, good=True, facts=facts)
 
 
 async def _referrers(registry: Registry, repository: Repository, tag: Tag) -> Finding:

@@ -6,11 +6,13 @@ import base64
 import json
 import os
 import pty
+import re
 import stat
 
 import pytest
 
 from tests.support.builders import push_image
+from tests.support.embedded import store_image
 from tests.support.faults import Faults, answer
 from tests.support.plain_repository import PlainRepository
 
@@ -160,6 +162,49 @@ async def test_a_check_for_programs(replicate, distribution3, repository_path):
     assert (done.code, done.json["good"]) == (0, True)
     assert found["tags"]["text"] == "1 tag on the first page"
     assert found["uploads"]["good"]
+
+
+async def test_what_a_check_found_is_kept_where_there_is_a_database(replicate, start_registry):
+    registry = await start_registry()
+    store_image(registry.storage, "team/app", "1")
+    command = ("registry", "check", registry.host, "--repository", "team/app")
+
+    await replicate(*command)
+
+    assert not (replicate.folder / "replicator.db").exists()
+    shown = await replicate("registry", "show", registry.host)
+    assert "checked" not in shown.out
+    await replicate("db", "upgrade")
+    done = await replicate(*command, "--json")
+    assert done.json["kept"]
+    shown = await replicate("registry", "show", registry.host)
+    assert re.search(r"^checked +20\d\d-\d\d-\d\d \d\d:\d\d UTC$", shown.out, re.MULTILINE)
+    assert re.search(r"^referrers api +yes$", shown.out, re.MULTILINE)
+    as_json = await replicate("registry", "show", registry.host, "--json")
+    assert as_json.json["checked"]["facts"]["digest_header"] is True
+
+
+@pytest.mark.parametrize("is_checked", [True, False])
+async def test_a_run_begins_with_what_a_check_found(replicate, start_registry, is_checked):
+    faults = Faults()
+    source, destination = await start_registry(wrap=faults), await start_registry()
+    faults.add(answer(404), "GET", "/referrers/")
+    store_image(source.storage, "team/app", "v1")
+    replicate.write_config(f"""
+        [[rules]]
+        name = "rule"
+        source = "{source.host}/team/app"
+        destinations = ["{destination.host}/{{repository}}"]
+    """)
+    await replicate("db", "upgrade")
+    if is_checked:
+        await replicate("registry", "check", source.host, "--repository", "team/app")
+    before = source.requests.count("GET", "/referrers/")
+
+    done = await replicate("run")
+
+    assert done.code == 0
+    assert (source.requests.count("GET", "/referrers/") == before) == is_checked
 
 
 async def test_a_check_that_finds_something_wrong_says_what_and_exits_with_1(

@@ -121,6 +121,7 @@ async def test_the_ways_of_uploading_are_tried_when_writing_is_allowed(
         auth="",
         catalogue=True,
         digest_header=True,
+        trusts_head=True,
         conditional=True,
         paged=True,
         referrers_api=False,
@@ -180,7 +181,7 @@ def test_what_was_found_is_used_where_the_profile_leaves_it_open():
 
     apply(
         Facts(
-            self_mount=True, digest_header=True, referrers_api=False, upload="patch", chunked=False
+            self_mount=True, trusts_head=True, referrers_api=False, upload="patch", chunked=False
         ),
         knowledge,
     )
