@@ -15,7 +15,8 @@ class Facts:
     """How a registry behaved; None of what was not tried, or what its answers did not show.
 
     - *auth*: ``Bearer``, ``Basic`` or nothing; *catalogue*: whether it lists repositories to us.
-    - *digest_header*: HEAD tells the digest; *conditional*: 304 to a known one.
+    - *digest_header*: HEAD tells the digest; *trusts_head*: one that finds nothing is right.
+    - *conditional*: 304 to a digest that is known.
     - *paged*: tags come in pages of the size that was asked for, with a ``Link``.
     - *referrers_api*: there is one. *self_mount*: a mount from the very repository tells that a
       blob is there.
@@ -28,6 +29,7 @@ class Facts:
     auth: str | None = None
     catalogue: bool | None = None
     digest_header: bool | None = None
+    trusts_head: bool | None = None
     conditional: bool | None = None
     paged: bool | None = None
     referrers_api: bool | None = None
@@ -63,7 +65,7 @@ def apply(facts: Facts, knowledge: Knowledge) -> None:
     if knowledge.self_mount is None:
         knowledge.self_mount = facts.self_mount
     if knowledge.trusts_head is None:
-        knowledge.trusts_head = facts.digest_header
+        knowledge.trusts_head = facts.trusts_head
     if knowledge.referrers_api is None:
         knowledge.referrers_api = facts.referrers_api
     if knowledge.profile.kind == GENERIC:
