@@ -92,6 +92,13 @@ def error_of(
     found = problems(answer.content)
     codes = tuple(problem.code for problem in found)
     message = f"{attempt}: {_what_came(answer, found)}"
+    if _is_quota(found):
+        return errors.Denied(
+            f"{message} (as many repositories as it may have)",
+            status=answer.status,
+            codes=codes,
+            registry=attempt.registry,
+        )
     if answer.status == 429 or not _TOO_MANY.isdisjoint(codes):
         return errors.RateLimited(
             message, retry_after=retry_after, codes=codes, registry=attempt.registry
@@ -145,6 +152,14 @@ def shown(text: str) -> str:
     line = "".join(character if character.isprintable() else " " for character in text[:4096])
     line = " ".join(line.split())
     return line if len(line) <= MAX_WORDS else f"{line[: MAX_WORDS - 1]}…"
+
+
+def _is_quota(found: tuple[Problem, ...]) -> bool:
+    """Say whether it is zot's limit of repositories, which no waiting changes."""
+    return any(
+        each.code in _TOO_MANY and isinstance(each.detail, dict) and "limit" in each.detail
+        for each in found
+    )
 
 
 def _lacks_project(answer: Answer, found: tuple[Problem, ...]) -> bool:

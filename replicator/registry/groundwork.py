@@ -42,8 +42,10 @@ class Groundwork:
     async def write(self, name: RepositoryName, attempt: Callable[[], Awaitable[T]]) -> T:
         """Make an *attempt* to write to a repository, and a second one if something was made.
 
-        Raises NotFound if nothing may be made, Denied if we may not make it.
+        Raises NotFound if nothing may be made, Denied if we may not make it, Rejected if there
+        can be no repository of that name here.
         """
+        self._check_name(name)
         create = self._sender.settings.create
         if create is Create.NEVER:
             await self._require(name)
@@ -54,6 +56,18 @@ class Groundwork:
             if create is not Create.IF_MISSING or not await self._make(name, error, made):
                 raise self._with_hint(error) from None
         return await attempt()
+
+    def _check_name(self, name: RepositoryName) -> None:
+        """Refuse a name that this kind of registry cannot have, before anything is sent."""
+        profile, parts = self._sender.knowledge.profile, name.path.count("/") + 1
+        if parts < profile.least_parts or 0 < profile.most_parts < parts:
+            wanted = f"{profile.least_parts}{'' if profile.most_parts else ' or more'}"
+            reason = f"a path here has {wanted} parts"
+        elif profile.plain_names and ("__" in name.path or "--" in name.path):
+            reason = "a name here has no two separators side by side"
+        else:
+            return
+        raise errors.Rejected(f"{name}: {reason} ({profile.kind})", registry=name.registry)
 
     async def _require(self, name: RepositoryName) -> None:
         """Make sure, once, that a repository is there: many registries make it when asked to."""

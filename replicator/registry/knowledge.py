@@ -10,6 +10,8 @@ from replicator.registry.profile import GENERIC, Profile, ReferrersBy, Shape, pr
 
 # In bytes: below nginx's default limit for the body of a request.
 SMALLEST_CHUNK = 960 * 1024
+# So many 500s in a row to a blob in the closing PUT are no bad moment.
+_ENOUGH_FAILURES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Knowledge:
     - *trusts_head*: whether a HEAD that finds nothing can be believed; None likewise, and
       *trying_head* is held by whoever finds out.
     - *referrers_api*: whether there is one; None likewise, and *trying_referrers* likewise.
-    - *way*: how blobs are sent.
+    - *way*: how blobs are sent; *failed_puts*: how many PUTs in a row ended with 500.
     """
 
     profile: Profile
@@ -37,6 +39,7 @@ class Knowledge:
     trusts_head: bool | None = None
     referrers_api: bool | None = None
     way: Way = Way(Shape.PUT)
+    failed_puts: int = 0
     trying_head: asyncio.Lock = field(default_factory=asyncio.Lock)
     trying_referrers: asyncio.Lock = field(default_factory=asyncio.Lock)
     _refused: set[Way] = field(default_factory=set)
@@ -68,6 +71,13 @@ class Knowledge:
         )
         self.way = other or way
         return other is not None
+
+    def note_failed_put(self) -> None:
+        """Count a 500 to a PUT, and try a PATCH if there were several: some know no other way."""
+        self.failed_puts += 1
+        if self.failed_puts >= _ENOUGH_FAILURES:
+            self.failed_puts = 0
+            self.another_way(Way(Shape.PUT))
 
     def _others(self, way: Way, too_large: int) -> Iterator[Way]:
         if self.profile.takes_chunks:

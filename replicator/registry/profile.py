@@ -63,6 +63,9 @@ class Profile:
       *chunk_size* bytes each.
     - *resumes_uploads*: a broken session can say how much it holds; *offset_bias* is by how much
       too high it says it.
+    - *largest_blob*: the most bytes of a blob that it takes, 0 where nobody knows of a limit.
+    - *least_parts*, *most_parts*: how many parts a path has that can be written to, 0 for any;
+      *plain_names*: it takes neither ``__`` nor ``--`` in them.
     - *referrers*: where they are listed; *subject_first*: a referrer needs its subject.
     - *deletes_tags*: DELETE of a tag takes the tag and nothing else, or is refused.
     - *immutable*: answers to a tag PUT that mean "may not be moved", as ``status`` or
@@ -87,6 +90,10 @@ class Profile:
     chunk_size: int = 16 * 1024 * 1024
     resumes_uploads: bool = True
     offset_bias: int = 0
+    largest_blob: int = 0
+    least_parts: int = 1
+    most_parts: int = 0
+    plain_names: bool = False
     referrers: ReferrersBy = ReferrersBy.ANY
     subject_first: bool = False
     deletes_tags: bool = False

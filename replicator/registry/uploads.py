@@ -45,9 +45,20 @@ class Uploads:
         session to send it to. Without another repository to mount from, the repository itself is
         named, which makes the same request a question whether it has the blob.
         """
+        self._check_size(blob)
         if mount_from in (None, self._name.path) or self._refusals[mount_from] >= _MOST_REFUSALS:
             return await self._offer_itself(blob)
         return await self._offer_mount(blob, mount_from)
+
+    def _check_size(self, blob: Descriptor) -> None:
+        """Refuse what is known to be too large, before gigabytes of it are sent."""
+        largest = self._sender.knowledge.profile.largest_blob
+        if 0 < largest < blob.size:
+            raise errors.TooLarge(
+                f"{self._name}: {blob.digest} has {blob.size} bytes; "
+                f"{self._name.registry} takes {largest}",
+                registry=self._name.registry,
+            )
 
     def session(self, blob: Descriptor, location: str) -> BlobUpload:
         """Return a session that was opened before."""

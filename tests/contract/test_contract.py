@@ -73,11 +73,11 @@ async def test_mount(stage, note):
     store_image(stage.stock, SEED, "v1", layers=3)
     await stage.fill("v1")
 
-    result = await stage.fill("v1", "/again")
+    result = await stage.fill("v1", "-again")
 
     tally = result.tally
     assert tally.blobs_mounted + tally.blobs_moved + tally.blobs_skipped == 4
-    assert (await stage.repository("/again").resolve(Tag("v1"))).digest == result.digest
+    assert (await stage.repository("-again").resolve(Tag("v1"))).digest == result.digest
     note("sent again" if tally.blobs_moved else "mounted" if tally.blobs_mounted else "shared")
 
 
@@ -154,7 +154,7 @@ async def test_missing_rights(stage, note):
 
 
 async def test_missing_repository(stage, note):
-    repository = stage.repository("/nowhere")
+    repository = stage.repository("-nowhere")
 
     with pytest.raises((errors.NotFound, errors.Denied, errors.Unauthorized)) as raised:
         await repository.resolve(Tag("v1"))

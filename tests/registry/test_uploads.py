@@ -299,6 +299,29 @@ def limit_bodies(most):
     return act
 
 
+async def test_who_fails_twice_with_500_at_a_put_gets_a_patch_from_then_on(
+    faults, faulty, open_client
+):
+    async def fail_at_bodies(app, scope, receive, send):
+        empty = dict(scope["headers"]).get(b"content-length") == b"0"
+        await (app if empty else fail)(scope, receive, send)
+
+    async def fail(scope, receive, send):
+        await fault.answer(500)(fail, scope, receive, send)
+
+    faults.add(fail_at_bodies, *PUT)
+    repository = open_client(faulty.host, retries=0).registry.repository("team/app")
+    for _ in range(2):
+        offer = await repository.offer_blob(BLOB)
+        with pytest.raises(RegistryUnavailable):
+            await offer.send(pieces_of(CONTENT))
+
+    await send(repository, CONTENT)
+
+    assert await repository.has_blob(BLOB)
+    assert methods(faulty).count("PATCH") == 1
+
+
 async def test_a_body_that_is_too_large_for_a_proxy_goes_in_small_parts(faults, faulty, repository):
     content = random_bytes("too large", 3_000_000)
     faults.add(limit_bodies(1_000_000), "", "/uploads/")

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from replicator.errors import Denied, NotFound, RegistryError, TagImmutable
+from replicator.errors import (
+    Denied,
+    NotFound,
+    RegistryError,
+    Rejected,
+    TagImmutable,
+    TooLarge,
+)
+from replicator.oci.descriptor import Descriptor
+from replicator.oci.digest import Digest
+from replicator.oci.media_types import OCTET_STREAM
 from replicator.oci.reference import Tag
 from replicator.registry.settings import Credentials
 from tests.fakes.aliyun import FakeAliyun
@@ -14,6 +26,7 @@ from tests.fakes.nexus import FakeNexus
 from tests.registry.test_repository import push_image
 from tests.registry.vendor_apis.conftest import observed, paths
 from tests.support.embedded import store_image
+from tests.support.faults import Faults, answer
 
 PASSWORDS = {"alice": "wonderland"}
 ALICE = Credentials("alice", "wonderland")
@@ -171,3 +184,50 @@ class TestHarborsCatalogue:
 
         assert await paths(client.registry, "project/") == ["project/app"]
         assert harbor.registry.requests.count("GET", "/api/v2.0/", status=200) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "reason"),
+    [
+        ("harbor", "app", "2 or more parts"),
+        ("quay", "app", "2 or more parts"),
+        ("dockerhub", "team/sub/app", "2 parts"),
+        ("msr", "team/sub/app", "2 parts"),
+        ("dockerhub", "team/my__app", "side by side"),
+        ("gitea", "team/my--app", "side by side"),
+    ],
+)
+async def test_a_name_that_cannot_be_there_is_refused_before_anything_is_sent(
+    start_registry, open_client, kind, path, reason
+):
+    registry = await start_registry()
+    repository = open_client(registry.host, kind=kind).registry.repository(path)
+
+    with pytest.raises(Rejected, match=reason):
+        await push_image(repository)
+
+    assert registry.requests.count() == 0
+
+
+async def test_a_blob_that_is_known_to_be_too_large_is_not_sent(start_registry, open_client):
+    registry = await start_registry()
+    repository = open_client(registry.host, kind="ghcr").registry.repository("team/app")
+    blob = Descriptor(OCTET_STREAM, Digest.of(b"much"), 10_000_000_001)
+
+    with pytest.raises(TooLarge, match="takes 10000000000"):
+        await repository.offer_blob(blob)
+
+    assert registry.requests.count() == 0
+
+
+async def test_zots_limit_of_repositories_is_no_rate_that_passes(start_registry, open_client):
+    detail = {"errors": [{"code": "TOOMANYREQUESTS", "message": "", "detail": {"limit": "3"}}]}
+    faults = Faults()
+    faults.add(answer(429, json.dumps(detail).encode()), "PUT", "/manifests/")
+    registry = await start_registry(wrap=faults)
+    client = open_client(registry.host, kind="zot")
+
+    with pytest.raises(Denied, match="as many repositories"):
+        await push_image(client.registry.repository("team/app"))
+
+    assert client.patience.slept == []
