@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -27,18 +28,27 @@ def serve_until_told(session: Session, config: Config, address: Listen) -> None:
 
 async def _serve(session: Session, config: Config, address: Listen) -> None:
     from replicator.api.server import serve_http
+    from replicator.api.v1.doorman import require_safe_address
+    from replicator.api.v1.mounting import api_routes, say_who_may_ask
     from replicator.api.watching import watch
+    from replicator.office import open_office
     from replicator.telemetry.logging import set_up_logs
 
     set_up_logs(verbose=session.verbosity > 0)
+    has_key = bootstrap.secret_keys(config) is not None
+    require_safe_address(*address, has_key=has_key)
     stop = _stop_on_signals()
-    async with bootstrap.open_serving(config) as served:
+    async with AsyncExitStack() as everything:
+        served = await everything.enter_async_context(bootstrap.open_serving(config))
         await served.rulebook.bring_in()
-        application = watch(served, lambda: datetime.now(UTC))
+        office = await everything.enter_async_context(open_office(config, served))
+        application = watch(served, lambda: datetime.now(UTC), api_routes(office, address.host))
         async with serve_http(application, *address) as listening:
             about = {"version": __version__, "database": served.database.name, "on": listening}
             _log.info("serving", extra=about)
+            await say_who_may_ask(office, address.host)
             await served.serving.run(stop, grace=config.service.grace.total_seconds())
+            served.live.close()
     _log.info("stopped")
 
 
