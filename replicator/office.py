@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from replicator import bootstrap
+from replicator.bootstrap import Served
 from replicator.config import Config, RegistryEntry
 from replicator.events import ignore
 from replicator.planning.rule import Rule
@@ -20,7 +21,6 @@ from replicator.service.registry_views import KnownRegistry, RegistryViews
 from replicator.service.report import RunReport
 from replicator.service.rule_desk import RuleDesk
 from replicator.service.rule_views import RuleViews
-from replicator.service.rulebook import Rulebook
 from replicator.service.run_desk import RunDesk
 from replicator.service.run_views import RunViews
 from replicator.service.tag_views import TagViews
@@ -63,10 +63,9 @@ class Office:
 
 
 @asynccontextmanager
-async def open_office(
-    config: Config, database: Database, rulebook: Rulebook, live: LiveRuns
-) -> AsyncIterator[Office]:
-    """Build the office of a service that uses *database*, and whose runs *live* hears."""
+async def open_office(config: Config, served: Served) -> AsyncIterator[Office]:
+    """Build what may be asked of a service."""
+    database, rulebook = served.database, served.rulebook
     notes, history, keys = TagNotes(database), History(database), bootstrap.secret_keys(config)
     rules = RuleViews(rulebook, history=history, notes=notes, clock=_now)
     runs, audit = RunViews(RunPages(database)), Audit(database)
@@ -105,7 +104,7 @@ async def open_office(
             token_store=Tokens(database),
             credentials=None if keys is None else CredentialDesk(Credentials(database), keys, _now),
             answers=Answers(database),
-            live=live,
+            live=served.live,
         )
 
 

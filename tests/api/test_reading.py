@@ -4,48 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from replicator.oci.digest import Digest
 from replicator.planning.backoff import Failing
-from replicator.planning.rule import Rule
 from replicator.service.identity import Identity, Role
 from replicator.store.ledger import Ledger
 from replicator.store.notes import TagNotes
-from replicator.store.owner import Owner
-from replicator.store.records import ActionError, NoteChanges, Outcome, RunState, Totals
+from replicator.store.records import NoteChanges
 from replicator.store.rules import Rules
-from replicator.store.runs import Runs
-from tests.store.values import ALPINE, HOUR, NOON, an_action, blob, published
+from tests.api.conftest import a_rule
+from tests.store.values import ALPINE, NOON, blob, published
 
 TEAM = Identity("team", Role.ADMIN, ("team-*",), "token")
-
-
-def a_rule(name):
-    return Rule(name, "docker.io/library/alpine", (f"registry.example.com/{name}/alpine",))
-
-
-@pytest.fixture
-async def rules(database):
-    for name in ("base", "team-a", "team-b"):
-        await Rules(database).put(a_rule(name))
-
-
-@pytest.fixture
-async def runs(database):
-    """A finished run of each rule, oldest first."""
-    kept, made = Runs(database, Owner.this_process()), []
-    for name in ("base", "team-a", "base"):
-        record = await kept.start(a_rule(name), "hand", NOON)
-        error = ActionError("denied", "no rights", "destination", 403, "DENIED")
-        actions = [
-            an_action("1.0", outcome=Outcome.WRITTEN, bytes_moved=7, digest=Digest.of(b"image")),
-            an_action("2.0", outcome=Outcome.FAILED, error=error),
-            an_action("3.0", outcome=Outcome.WRITTEN),
-        ]
-        await kept.save(record.id, actions)
-        totals = Totals({"copied": 2, "failed": 1}, 7, 0, 0, {"docker.io": {"tags": 1}})
-        await kept.finish(record.id, RunState.PARTIAL, totals, NOON + HOUR)
-        made.append(record.id)
-    return made
 
 
 async def all_pages(api, path, **query):

@@ -56,6 +56,7 @@ class Definition(Asked):
     tags: Tags | None = None
     platforms: _Texts | None = None
     referrers: bool | None = None
+    pruned_referrers: Annotated[str, Field(pattern="^(report|repoint)$")] | None = None
     foreign_layers: bool | None = None
     overwrite: Annotated[str, Field(pattern="^(always|never|if-ours)$")] | None = None
     immutable: _Texts | None = None

@@ -1,0 +1,33 @@
+"""Where the API is in the application of a service."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute, Mount
+
+from replicator.api.v1.app import PREFIX, create_api
+from replicator.api.v1.doorman import doorman, is_loopback
+from replicator.office import Office
+
+_log = logging.getLogger(__name__)
+
+
+def api_routes(office: Office, listening_on: str) -> Sequence[BaseRoute]:
+    """Return the routes of the API for a service that listens on an address of this machine."""
+    knows = doorman(office.tokens, office.token_store.exist, listening_on)
+    return [Mount(PREFIX, create_api(office, knows))]
+
+
+async def say_who_may_ask(office: Office, listening_on: str) -> None:
+    """Say in the log who can use the API, as long as nobody has made a token."""
+    if await office.token_store.exist():
+        return
+    if is_loopback(listening_on):
+        _log.warning(
+            "everybody on this machine may use the API; `replicate token create` makes the first "
+            "token, and then everybody needs one"
+        )
+    else:
+        _log.warning("nobody may use the API yet; `replicate token create` makes the first token")
