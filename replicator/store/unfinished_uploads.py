@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -53,17 +53,11 @@ class UnfinishedUploads:
         self._clock = clock
 
     async def take(self, repository: RepositoryName, digest: Digest) -> str | None:
-        async with self._writing() as connection:
-            found = select(upload_session).where(_is(repository, digest)).with_for_update()
-            row = (await connection.execute(found)).one_or_none()
-            if row is None or not await self._is_free(connection, row):
-                return None
-            mine = {"owner": self._owner, "updated_at": self._clock()}
-            await connection.execute(
-                update(upload_session).where(_is(repository, digest)).values(mine)
-            )
-            return str(row.location)
-        return None
+        location: str | None = None
+        with _tolerated():
+            async with self._database.writing() as connection:
+                location = await self._take(connection, _is(repository, digest))
+        return location
 
     async def keep(
         self, repository: RepositoryName, blob: Descriptor, location: str, *, offset: int
@@ -78,28 +72,44 @@ class UnfinishedUploads:
             "owner": self._owner,
             "updated_at": self._clock(),
         }
-        async with self._writing() as connection:
-            await connection.execute(upsert(connection, upload_session), row)
+        with _tolerated():
+            async with self._database.writing() as connection:
+                await connection.execute(upsert(connection, upload_session), row)
 
     async def drop(self, repository: RepositoryName, digest: Digest) -> None:
         mine = upload_session.c.owner == self._owner
-        async with self._writing() as connection:
-            await connection.execute(delete(upload_session).where(_is(repository, digest), mine))
+        with _tolerated():
+            async with self._database.writing() as connection:
+                await connection.execute(
+                    delete(upload_session).where(_is(repository, digest), mine)
+                )
 
     async def take_old(self) -> tuple[OldUpload, ...]:
         """Forget the uploads that nobody goes on with any more, and return them."""
         is_old = upload_session.c.updated_at < self._clock() - _OLD
         taken: list[OldUpload] = []
-        async with self._writing() as connection:
-            rows = await connection.execute(select(upload_session).where(is_old).with_for_update())
-            taken += [
-                _old_upload(row) for row in rows.all() if await self._is_free(connection, row)
-            ]
-            for each in taken:
-                await connection.execute(
-                    delete(upload_session).where(_is(each.repository, each.blob.digest))
+        with _tolerated():
+            async with self._database.writing() as connection:
+                rows = await connection.execute(
+                    select(upload_session).where(is_old).with_for_update()
                 )
+                taken += [
+                    _old_upload(row) for row in rows.all() if await self._is_free(connection, row)
+                ]
+                for each in taken:
+                    await connection.execute(
+                        delete(upload_session).where(_is(each.repository, each.blob.digest))
+                    )
         return tuple(taken)
+
+    async def _take(self, connection: AsyncConnection, this: ColumnElement[bool]) -> str | None:
+        found = await connection.execute(select(upload_session).where(this).with_for_update())
+        row = found.one_or_none()
+        if row is None or not await self._is_free(connection, row):
+            return None
+        mine = {"owner": self._owner, "updated_at": self._clock()}
+        await connection.execute(update(upload_session).where(this).values(mine))
+        return str(row.location)
 
     async def _is_free(self, connection: AsyncConnection, row: Row[Any]) -> bool:
         """Say whether nobody is at work on an upload, or this process itself: then it was
@@ -120,13 +130,14 @@ class UnfinishedUploads:
         )
         return bool(await connection.scalar(serves) or await connection.scalar(runs))
 
-    @asynccontextmanager
-    async def _writing(self) -> AsyncIterator[AsyncConnection]:
-        try:
-            async with self._database.writing() as connection:
-                yield connection
-        except StoreError as error:
-            _log.warning("unfinished uploads not noted", extra={"error": str(error)})
+
+@contextmanager
+def _tolerated() -> Iterator[None]:
+    """Let nothing fail because the database is away."""
+    try:
+        yield
+    except StoreError as error:
+        _log.warning("unfinished uploads not noted", extra={"error": str(error)})
 
 
 def _is(repository: RepositoryName, digest: Digest) -> ColumnElement[bool]:

@@ -24,6 +24,7 @@ from replicator.transfer.written_manifests import WrittenManifests
 # Per destination registry, between offer and arrival. How many bodies flow at once is the
 # registry layer's to say; this keeps sessions from being opened long before their turn.
 _BLOBS_AT_ONCE: Final = 32
+_NOTHING: Final = NothingUnfinished()
 
 
 class Transfer:
@@ -39,7 +40,7 @@ class Transfer:
         self,
         *,
         inventory: Inventory,
-        unfinished: Unfinished | None = None,
+        unfinished: Unfinished = _NOTHING,
         listener: Listener = ignore,
         blobs_at_once: int = _BLOBS_AT_ONCE,
         fail_point: PassPoint = pass_by,
@@ -50,7 +51,7 @@ class Transfer:
         self._written = WrittenManifests()
         self._mover = BlobMover(
             inventory=inventory,
-            unfinished=unfinished or NothingUnfinished(),
+            unfinished=unfinished,
             listener=listener,
             pass_point=fail_point,
             at_once=blobs_at_once,

@@ -66,6 +66,11 @@ class PlainRepository:
         self._client.ask("PUT", _closing(_location(sent), hashed.digest), expect=201)
         return Pushed(media_type, hashed.digest, hashed.size)
 
+    def leave_upload(self, content: bytes) -> str:
+        """Send bytes into an upload that stays open, and return where it goes on."""
+        sent = self._client.ask("PATCH", self._start_upload(), content, headers=_BINARY, expect=202)
+        return _location(sent)
+
     def put_manifest(self, document: dict[str, Any], tag: str | None = None) -> Pushed:
         """Push a manifest or index under *tag*, or else by digest, in the type it says it has.
 
