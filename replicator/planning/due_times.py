@@ -8,7 +8,6 @@ more often goes by elapsed time. An interval counts from the moment its schedule
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from hashlib import sha256
 from itertools import islice
@@ -18,6 +17,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim
 
 from replicator.planning.schedule import interval_of
+from replicator.values import dataclass
 
 # Of a rule that was not looked at for long, so many missed times are counted and no more.
 MOST_MISSED: Final = 10_000
@@ -94,7 +94,7 @@ class DueTimes:
 def shift(rule: str, jitter: timedelta) -> timedelta:
     """Return the part of *jitter* by which a rule is late, the same each time and everywhere."""
     parts = int.from_bytes(sha256(rule.encode()).digest()[:4])
-    return jitter * parts / 2**32
+    return jitter * (parts / 2**32)
 
 
 def _zone(name: str) -> tzinfo:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from replicator.errors import InvalidReference
+from replicator.errors import InvalidReference, NotFound, ReplicatorError
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.backoff import Failing
+from replicator.planning.inverse import (
+    becomes,
+    guessed_sources,
+    guessed_tag,
+    may_lead_to,
+    routes_to,
+)
 from replicator.planning.observation import Published, SourceTag
 from replicator.planning.prepared import PreparedRule, Wanted, prepare
 from replicator.planning.pruning import Missing
 from replicator.planning.rule import Rule
 from replicator.planning.selection import Verdict
+from replicator.service.discovering import discover
 from replicator.service.listing import TagListing
 from replicator.service.protocols import Ledger, Notes
 from replicator.service.registries import Registries
 from replicator.store.records import ActionRecord, RunRecord
+from replicator.values import dataclass
 
 
 class History(Protocol):
@@ -93,7 +102,7 @@ class Explainer:
         ]
         row = await self._row(repository, tag)
         if row is None:
-            return tuple(found)
+            return (*found, *[each async for each in self._unpublished(prepared, repository, tag)])
         origin, _, source_tag = row.source.rpartition(":")
         by_name = {rule.rule.name: rule for rule in prepared}
         rule = by_name.get(row.rule)
@@ -127,6 +136,60 @@ class Explainer:
             verdict.reason,
             places if verdict.selected or only else [each for each in places if each.published],
         )
+
+    async def _unpublished(
+        self, rules: Iterable[PreparedRule], repository: RepositoryName, tag: Tag
+    ) -> AsyncIterator[Explanation]:
+        """Explain a tag that nobody ever wrote, from what it would be made of."""
+        for rule in rules:
+            if not may_lead_to(rule, repository):
+                continue
+            try:
+                for source in await self._sources(rule, repository):
+                    yield await self._unwritten(rule, source, repository, tag)
+            except ReplicatorError as error:
+                why = f"cannot be told: {error}"
+                yield Explanation(rule.rule.name, rule.rule.source, False, why)
+
+    async def _sources(
+        self, rule: PreparedRule, destination: RepositoryName
+    ) -> Sequence[RepositoryName]:
+        """Return what *rule* copies to *destination*; the source is listed if names do not tell."""
+        guessed = guessed_sources(rule, destination)
+        if guessed or rule.source.repositories is not None:
+            return guessed
+        found = discover(rule.source, self._registries)
+        return [source async for source in found if routes_to(rule, source, destination)]
+
+    async def _unwritten(
+        self, rule: PreparedRule, source: RepositoryName, destination: RepositoryName, tag: Tag
+    ) -> Explanation:
+        origin = await self._origin(rule, source, destination, tag)
+        if origin is None:
+            why = f"no tag of it becomes {tag}"
+            return Explanation(rule.rule.name, str(source), False, why)
+        explained = await self._as_source(rule, source, origin, only=(destination, tag))
+        if not explained.selected:
+            return explained
+        try:
+            await self._registries.repository(source).resolve(origin)
+        except NotFound:
+            return replace(explained, selected=False, reason="is not at the source")
+        return explained
+
+    async def _origin(
+        self, rule: PreparedRule, source: RepositoryName, destination: RepositoryName, tag: Tag
+    ) -> Tag | None:
+        """Return the tag of *source* that would become *tag* of *destination*."""
+        for route in routes_to(rule, source, destination):
+            guess = guessed_tag(route, tag)
+            known = rule.selector.literal_tags if guess is None else (guess,)
+            if known is None:
+                pages = self._registries.repository(source).list_tags()
+                known = tuple([each async for page in pages for each in page])
+            for found in becomes(rule, route, known, tag):
+                return found
+        return None
 
     async def _verdict(self, rule: PreparedRule, repository: RepositoryName, tag: Tag) -> Verdict:
         """Judge a tag; among all of its repository where the rule compares them."""

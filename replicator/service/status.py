@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from replicator.planning.backoff import Failing
-from replicator.planning.due_times import DueTimes
+from replicator.planning.due_times import DueTimes, shift
 from replicator.planning.rule import Rule
+from replicator.planning.windows import end_of_window
 from replicator.store.records import RunRecord
+from replicator.values import dataclass
 
 
 class History(Protocol):
@@ -76,6 +77,12 @@ def _lag(run: RunRecord | None, now: datetime) -> timedelta | None:
 
 
 def _next_due(rule: Rule, since: datetime, now: datetime) -> datetime | None:
+    """Return when a run begins by itself: with the jitter, and not within maintenance."""
     if not rule.schedule or not rule.enabled:
         return None
-    return DueTimes(rule.schedule, rule.timezone, since).next(now)
+    late = shift(rule.name, rule.jitter)
+    due = DueTimes(rule.schedule, rule.timezone, since).next(now - late)
+    if due is None:
+        return None
+    window_end = end_of_window(rule.maintenance, rule.timezone, due + late)
+    return (due if window_end is None else window_end) + late

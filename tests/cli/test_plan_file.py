@@ -172,6 +172,41 @@ async def test_a_tag_is_explained_from_both_ends(ready, registries):
     assert unknown.code == 1
 
 
+async def test_a_destination_tag_that_was_never_written_is_explained_from_its_source(
+    replicate, registries
+):
+    source, destination = registries
+    replicate.write_config(
+        f"""
+[[rules]]
+name = "wild"
+source = "{source.host}/team/*"
+destinations = ["{destination.host}/mirror/{{name}}:{{tag}}-copy"]
+tags = {{ include = ["1.*"], exclude = ["1.0"] }}
+
+[[rules]]
+name = "versions"
+source = "{source.host}/team/app"
+destinations = ["{destination.host}/versions:{{v}}"]
+tags = {{ include = ["1.{{v}}"] }}
+""",
+        "rules.toml",
+    )
+    await replicate("apply", "rules.toml", "--yes")
+
+    async def explained(reference):
+        done = await replicate("explain", f"{destination.host}/{reference}", "--json")
+        return [(each["source"], each["selected"], each["reason"]) for each in done.json["rules"]]
+
+    app = f"{source.host}/team/app"
+    assert await explained("mirror/app:1.1-copy") == [(f"{app}:1.1", True, 'matches "1.*"')]
+    assert await explained("mirror/app:1.0-copy") == [(f"{app}:1.0", False, 'is excluded by "1.0"')]
+    assert await explained("mirror/app:1.7-copy") == [(f"{app}:1.7", False, "is not at the source")]
+    assert await explained("mirror/app:1.1") == [(app, False, "no tag of it becomes 1.1")]
+    assert await explained("versions:1") == [(f"{app}:1.1", True, 'matches "1.{v}"')]
+    assert await explained("elsewhere:1") == []
+
+
 async def test_the_status_tells_of_success_the_next_due_time_and_failing_tags(ready, registries):
     source, _ = registries
     write(ready, registries, 'schedule = "0 3 * * *"')
