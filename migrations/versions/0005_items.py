@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,7 +25,9 @@ CHECKS = {
 
 def upgrade() -> None:
     # SQLite writes an added column after the constraints unless it makes the table anew.
-    recreate = "always" if op.get_bind().dialect.name == "sqlite" else "never"
+    recreate: Literal["always", "never"] = (
+        "always" if op.get_bind().dialect.name == "sqlite" else "never"
+    )
     options = {"sqlite_autoincrement": True}
     with op.batch_alter_table("run", recreate=recreate, table_kwargs=options) as run:
         run.add_column(

@@ -13,6 +13,7 @@ from replicator.api.webhooks import webhook_routes
 from replicator.bootstrap import Served
 from replicator.errors import StoreError
 from replicator.service.scheduler import Scheduler
+from replicator.service.serving import Role
 from replicator.store import schema
 from replicator.store.database import Database
 from replicator.store.standing import Standing, standing
@@ -37,13 +38,14 @@ def watch(
             return served.metrics.show(None)
         return served.metrics.show(_gauges(found, scheduler, clock()))
 
-    health = Health(
-        {
-            "database": lambda: _database_trouble(served.database),
-            "scheduler": _at_once(scheduler.trouble),
-            "worker": _at_once(worker.trouble),
-        }
-    )
+    checks: dict[str, Check] = {"database": lambda: _database_trouble(served.database)}
+    if scheduler is not None:
+        checks["scheduler"] = _at_once(scheduler.trouble)
+    if worker is not None:
+        checks["worker"] = _at_once(worker.trouble)
+    health = Health(checks)
+    if Role.API not in served.roles:
+        return create_app(health, show_metrics)
     webhooks = webhook_routes(served.hooks, served.webhook_secrets)
     return create_app(health, show_metrics, (*webhooks, *others))
 
@@ -61,16 +63,18 @@ def _at_once(trouble: Callable[[], str]) -> Check:
     return check
 
 
-def _gauges(found: Standing, scheduler: Scheduler, now: datetime) -> Gauges:
+def _gauges(found: Standing, scheduler: Scheduler | None, now: datetime) -> Gauges:
     def age(since: datetime | None) -> float:
         return 0.0 if since is None else (now - since).total_seconds()
 
     return Gauges(
         found.waiting,
         found.under_way,
+        found.items_waiting,
+        found.items_under_way,
         age(found.oldest_queued_at),
         {rule: age(at) for rule, at in found.in_step_at.items() if at is not None},
-        {rule: -age(at) for rule, at in scheduler.next_fires.items()},
+        {rule: -age(at) for rule, at in (scheduler.next_fires if scheduler else {}).items()},
         found.failing_tags,
         age(found.oldest_failing_since),
     )

@@ -73,6 +73,7 @@ async def _carry_out(
                 [rule],
                 trigger=_trigger(run),
                 only=None if sources is None else Only.of(sources),
+                retry=True,
             )
             return reports, failures.tags
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -12,10 +13,12 @@ from replicator.cli.session import session_of
 if TYPE_CHECKING:
     from replicator.config import Config
     from replicator.config.values import Listen
+    from replicator.service.serving import Role
 
 EXAMPLES: Final = examples(
     "replicate serve",
     "replicate --config rules.toml serve --listen 0.0.0.0:8080",
+    "replicate serve --role scheduler --role api",
 )
 
 
@@ -29,6 +32,14 @@ def serve(
             "says or 127.0.0.1:8080. Port 0 is a free one.",
         ),
     ] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROLE",
+            help="What this process is for: api, scheduler, worker, or all, which is the default. "
+            "May be given several times. A database in a file is for all alone.",
+        ),
+    ] = None,
 ) -> None:
     """Run rules when they come due, and runs that others queue, until SIGTERM or Ctrl-C.
 
@@ -39,7 +50,19 @@ def serve(
 
     session = session_of(context)
     config = session.config()
-    serve_until_told(session, config, _address(listen, config))
+    serve_until_told(session, config, _address(listen, config), _roles(role or ()))
+
+
+def _roles(names: Sequence[str]) -> frozenset[Role]:
+    """Return the roles of these names; none if it is all."""
+    from replicator.service.serving import Role
+
+    if not set(names) <= {*Role, "all"}:
+        raise typer.BadParameter(
+            f"a role is api, scheduler, worker or all, not {', '.join(names)}",
+            param_hint="--role",
+        )
+    return frozenset() if "all" in names else frozenset(map(Role, names))
 
 
 def _address(option: str | None, config: Config) -> Listen:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,37 +15,67 @@ from replicator import __version__, bootstrap
 from replicator.cli.session import Session
 
 if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
     from replicator.config import Config
     from replicator.config.values import Listen
+    from replicator.service.probes import Probes
+    from replicator.service.serving import Role
 
 _log = logging.getLogger("replicator")
 
 
-def serve_until_told(session: Session, config: Config, address: Listen) -> None:
+def serve_until_told(
+    session: Session,
+    config: Config,
+    address: Listen,
+    roles: Collection[Role] = (),
+    *,
+    probes: Probes | None = None,
+) -> None:
     """Serve rules, and answer at *address*, until SIGTERM or Ctrl-C."""
     with asyncio.Runner(loop_factory=bootstrap.new_event_loop) as runner:
-        runner.run(_serve(session, config, address))
+        runner.run(_serve(session, config, address, roles, probes))
 
 
-async def _serve(session: Session, config: Config, address: Listen) -> None:
+async def _serve(
+    session: Session,
+    config: Config,
+    address: Listen,
+    roles: Collection[Role],
+    probes: Probes | None,
+) -> None:
     from replicator.api.server import serve_http
     from replicator.api.v1.doorman import require_safe_address
     from replicator.api.v1.mounting import api_routes, say_who_may_ask
     from replicator.api.watching import watch
     from replicator.office import open_office
+    from replicator.service.serving import Role
     from replicator.telemetry.logging import set_up_logs
 
     set_up_logs(verbose=session.verbosity > 0)
-    has_key = bootstrap.secret_keys(config) is not None
-    require_safe_address(*address, has_key=has_key)
+    answers = not roles or Role.API in roles
+    if answers:
+        require_safe_address(*address, has_key=bootstrap.secret_keys(config) is not None)
     stop = _stop_on_signals()
     async with AsyncExitStack() as everything:
-        served = await everything.enter_async_context(bootstrap.open_serving(config))
+        served = await everything.enter_async_context(
+            bootstrap.open_serving(config, roles, probes=probes)
+        )
         await served.rulebook.bring_in()
-        office = await everything.enter_async_context(open_office(config, served))
-        application = watch(served, lambda: datetime.now(UTC), api_routes(office, address.host))
+        routes: Sequence[BaseRoute] = ()
+        if answers:
+            office = await everything.enter_async_context(open_office(config, served))
+            routes = api_routes(office, address.host)
+            await say_who_may_ask(office, address.host)
+        application = watch(served, lambda: datetime.now(UTC), routes)
         async with serve_http(application, *address) as listening:
-            about = {"version": __version__, "database": served.database.name, "on": listening}
+            about = {
+                "version": __version__,
+                "database": served.database.name,
+                "on": listening,
+                "roles": sorted(served.roles),
+            }
             _log.info("serving", extra=about)
             await say_who_may_ask(office, address.host)
             await served.serving.run(stop, grace=config.service.grace.total_seconds())

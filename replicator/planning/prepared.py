@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -74,6 +74,19 @@ class PreparedRule:
     def is_immutable(self, tag: Tag) -> bool:
         """Say whether *tag*, at the source, is declared never to move."""
         return any(glob.match(tag) is not None for glob in self.immutable)
+
+    @property
+    def keeps_repositories_apart(self) -> bool:
+        """Whether no two repositories can be mapped to one destination repository."""
+        return all("repository" in template.placeholders for template in self.templates)
+
+    def keeps_apart(self, sources: Sequence[RepositoryName]) -> bool:
+        """Say whether no two of *sources* are mapped to one destination repository.
+
+        Raises InvalidReference when the mapping yields no repository name.
+        """
+        routes = [route.destination for source in sources for route in self.routes(source)]
+        return len(sources) < 2 or len(set(routes)) == len(routes)
 
     def routes(self, source: RepositoryName) -> tuple[Route, ...]:
         """Return where *source* goes, one route for each destination template.

@@ -16,7 +16,13 @@ class Queue(Protocol):
     """Keeps runs that wait for a service."""
 
     async def add(
-        self, rule: Rule, trigger: str, now: datetime, *, only: Sequence[str] | None = None
+        self,
+        rule: Rule,
+        trigger: str,
+        now: datetime,
+        *,
+        only: Sequence[str] | None = None,
+        retry: bool = False,
     ) -> RunRecord:
         """Let a run wait. Raises RunActive."""
         ...
@@ -68,7 +74,7 @@ class Desk:
         """Ask for another run of a run's rule, as the rule is now; see ``again``."""
         await self._require_service()
         rule, only = await again(run_id, self._runs, self._rulebook, failed=failed)
-        return await self._queue.add(rule, trigger, self._clock(), only=only)
+        return await self._queue.add(rule, trigger, self._clock(), only=only, retry=True)
 
     async def _require_service(self) -> None:
         if not await self._is_served():

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from replicator.oci.reference import RepositoryName
+from replicator.planning.prepared import PreparedRule
 from replicator.planning.source import Source
+from replicator.service.only import Only
 from replicator.service.registries import Registries
 
 
@@ -25,3 +27,16 @@ async def discover(source: Source, registries: Registries) -> AsyncIterator[Repo
             name = RepositoryName(source.registry, path)
             if source.match(name) is not None:
                 yield name
+
+
+async def discover_some(
+    rule: PreparedRule, only: Only | None, registries: Registries
+) -> AsyncIterator[RepositoryName]:
+    """Yield the repositories of *rule*, of which some may be all that a run is about."""
+    if only is None:
+        async for name in discover(rule.source, registries):
+            yield name
+        return
+    for name in only.repositories:
+        if rule.source.match(name) is not None:
+            yield name

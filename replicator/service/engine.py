@@ -1,4 +1,7 @@
-"""Engine: how those who queue runs tell those who take them up; the truth is in the database."""
+"""Engine: how workers learn that an item waits; the truth is in the database.
+
+What sends a message is in the store, in the transaction that makes an item wait; see its carrier.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,18 @@ from typing import Protocol
 
 
 class Engine(Protocol):
-    """Carries the word that a run waits. A word that gets lost costs a moment, and no run."""
+    """Carries the word that an item waits. A word that gets lost costs a moment, and no item."""
+
+    async def run(self) -> None:
+        """Listen for messages until cancelled."""
+        ...
 
     def send(self) -> None:
-        """Say that a run waits."""
+        """Say to the tasks of this process that an item may wait."""
         ...
 
     async def receive(self, longest: float) -> None:
-        """Return when a run may wait, at the latest after so many seconds."""
+        """Return when an item may wait, at the latest after so many seconds."""
         ...
 
 
@@ -23,6 +30,10 @@ class LocalEngine:
 
     def __init__(self) -> None:
         self._sent = asyncio.Event()
+
+    async def run(self) -> None:
+        """Wait until cancelled: there is nothing to listen to."""
+        await asyncio.Event().wait()
 
     def send(self) -> None:
         self._sent.set()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Final
 
-from replicator.errors import ReplicatorError, TagImmutable
+from replicator.errors import PullsSpent, ReplicatorError, TagImmutable
 from replicator.planning.backoff import Failing
 from replicator.planning.observation import Published
 from replicator.planning.plan import Action, Decision
-from replicator.planning.rule import Overwrite, Rule
-from replicator.service.protocols import Ledger, Runs
+from replicator.planning.rule import Rule
+from replicator.service.protocols import Actions, Ledger
 from replicator.service.report import (
     COUNTS,
     LeftOut,
@@ -25,8 +25,10 @@ from replicator.service.report import (
 )
 from replicator.service.requests import RequestCounts, by_name
 from replicator.service.run_notes import RunNotes
-from replicator.store.records import ActionError, ActionRecord, Outcome, RunRecord, RunState, Totals
+from replicator.service.verdict import complaint_of, state_of
+from replicator.store.records import ActionError, ActionRecord, Outcome, RunRecord, RunState
 from replicator.transfer.order import Result, Tally
+from replicator.transfer.sides import root_of
 
 # So much is kept in memory at most before it is written. What a killed process loses of it costs
 # the next run a look at the destination.
@@ -38,7 +40,8 @@ class Journal:
     """Keeps the counts of one run, and writes its actions and the ledger's rows.
 
     A tag that is as it should be is only counted: the ledger says of each when it was published,
-    and a history of nothing happening would bury the rest. *record* is of a run that has begun.
+    and a history of nothing happening would bury the rest. Without the *record* of a run that has
+    begun nothing is written.
     """
 
     def __init__(
@@ -46,14 +49,14 @@ class Journal:
         rule: Rule,
         *,
         ledger: Ledger,
-        runs: Runs,
+        actions: Actions,
         notes: RunNotes,
         clock: Callable[[], datetime],
         record: RunRecord | None = None,
     ) -> None:
         self._rule = rule
         self._ledger = ledger
-        self._runs = runs
+        self._kept = actions
         self._clock = clock
         self._started_at = record.started_at if record else clock()
         self._record = record
@@ -69,10 +72,8 @@ class Journal:
         self.failures: list[TagFailure] = []
         self.actions: list[Action] = []
         self.left_out: list[LeftOut] = []
-
-    async def start(self, trigger: str) -> None:
-        """Begin a run in the history. Raises RunActive."""
-        self._record = await self._runs.start(self._rule, trigger, self._started_at)
+        # Seconds until a limit on pulls lets more of it be done.
+        self.put_off: float | None = None
 
     @property
     def is_dry_run(self) -> bool:
@@ -142,6 +143,7 @@ class Journal:
         result: Result | None = None,
     ) -> None:
         """A tag could not be observed or copied."""
+        self._heed_limit(error)
         self.counts[count_of(error)] += 1
         described = describe_error(error, side=side)
         if action.decision is not Decision.PRUNE:
@@ -155,36 +157,34 @@ class Journal:
     def miss(self, what: str, error: ReplicatorError, *, side: str) -> None:
         """Something could not be listed, so tags may be missing that nobody knows of."""
         self.is_incomplete = True
+        self._heed_limit(error)
         self.counts[count_of(error)] += 1
         self.failures.append(TagFailure(what, "", "", describe_error(error, side=side)))
+
+    def take_over(
+        self, counts: Mapping[str, int], tally: Tally, *, held: int, incomplete: bool
+    ) -> None:
+        """Go on with what the items of a run came to."""
+        self.counts.update(counts)
+        self._add(tally)
+        self._held += held
+        self.is_incomplete |= incomplete
+
+    @property
+    def held(self) -> int:
+        """How many tags only wait for another try."""
+        return self._held
 
     @property
     def state(self) -> RunState:
         """What the run amounts to, once everything has been tried."""
-        counts = self.counts
-        troubles = counts["failed"] + counts["blocked"] + counts["deferred"]
-        if self._rule.overwrite is not Overwrite.NEVER:
-            # Whoever says "never" has asked for conflicts.
-            troubles += counts["conflict"]
-        if troubles:
-            planned = any(action.decision is Decision.COPY for action in self.actions)
-            # What is only put off did not fail, even if that is all there was.
-            only_later = troubles == counts["deferred"] + self._held
-            some = planned or counts["copied"] or counts["skipped"] or only_later
-            return RunState.PARTIAL if some else RunState.FAILED
-        if counts["selected"] < self._rule.tags.min_tags:
-            return RunState.FAILED
-        if not counts["selected"] and not self._rule.allow_empty:
-            return RunState.EMPTY
-        return RunState.SUCCEEDED
+        planned = any(action.decision is Decision.COPY for action in self.actions)
+        return state_of(self._rule, self.counts, held=self._held, planned=planned)
 
     @property
     def complaint(self) -> str:
         """What is wrong with the run as a whole, if anything."""
-        wanted, selected = self._rule.tags.min_tags, self.counts["selected"]
-        if selected < wanted and not self.is_incomplete:
-            return f"{selected} tags are selected, fewer than min_tags = {wanted}"
-        return ""
+        return complaint_of(self._rule, self.counts, is_incomplete=self.is_incomplete)
 
     async def flush_if_due(self) -> None:
         """Write when enough has come together, or has waited long enough."""
@@ -205,7 +205,7 @@ class Journal:
                     await self._ledger.record(rows, (), at=self._clock())
                     rows = []
                 if records:
-                    await self._runs.save(self.run, records)
+                    await self._kept.save(self.run, records)
                     records = []
                 if not self.is_dry_run:
                     await self.notes.flush()
@@ -213,31 +213,6 @@ class Journal:
                 self._rows = rows + self._rows
                 self._records = records + self._records
                 raise
-
-    async def break_off(self, requests: RequestCounts) -> None:
-        """Write what is left, and leave the run to another service; a person's run is over."""
-        if self._record is None or self._record.queued_at is None:
-            await self.finish(RunState.CANCELLED, requests)
-            return
-        await self.flush()
-        await self._runs.release(self._record.id)
-
-    async def finish(
-        self, state: RunState, requests: RequestCounts | None = None, *, error: str = ""
-    ) -> RunReport:
-        """Write what is left, end the run, and return its report. Raises StoreError."""
-        await self.flush()
-        report = self.report(state, requests, error=error)
-        if self._record is not None:
-            totals = Totals(
-                report.counts,
-                self.tally.bytes_moved,
-                self.tally.bytes_mounted,
-                self.tally.bytes_skipped,
-                report.requests,
-            )
-            await self._runs.finish(self._record.id, state, totals, report.finished_at, error=error)
-        return report
 
     def report(
         self, state: RunState, requests: RequestCounts | None = None, *, error: str = ""
@@ -263,6 +238,11 @@ class Journal:
         self.failures.append(
             TagFailure(source, str(action.destination), str(action.tag), error, attempts)
         )
+
+    def _heed_limit(self, error: ReplicatorError) -> None:
+        root = root_of(error)
+        if isinstance(root, PullsSpent) and root.retry_after is not None:
+            self.put_off = max(self.put_off or 0.0, root.retry_after)
 
     def _add(self, tally: Tally) -> None:
         for each in fields(Tally):

@@ -8,11 +8,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from replicator.errors import ConfigError, ReplicatorError
-from replicator.oci.digest import Digest
-from replicator.oci.reference import RepositoryName, Tag
-from replicator.planning.observation import DestinationTag, Presence
-from replicator.planning.plan import Action, Decision
+from replicator.planning.plan import Action
 from replicator.planning.rule import Rule
+from replicator.service.action_document import action_from_json, action_to_json
 from replicator.service.report import RunReport
 from replicator.store.documents import rule_from_document, rule_to_document
 
@@ -35,7 +33,7 @@ def plan_to_document(reports: Iterable[RunReport], *, now: datetime) -> dict[str
         "plans": [
             {
                 "rule": rule_to_document(report.definition),
-                "actions": list(map(_to_json, report.actions)),
+                "actions": list(map(action_to_json, report.actions)),
             }
             for report in reports
             if report.definition is not None
@@ -51,47 +49,9 @@ def plan_from_document(document: Any, *, where: str) -> tuple[PlannedRule, ...]:
         return tuple(
             PlannedRule(
                 rule_from_document(plan["rule"]["name"], plan["rule"]),
-                tuple(map(_from_json, plan["actions"])),
+                tuple(map(action_from_json, plan["actions"])),
             )
             for plan in document["plans"]
         )
     except (KeyError, TypeError, ValueError, AttributeError, ReplicatorError) as error:
         raise ConfigError(f"{where}: the plan was changed by hand: {error!r}") from None
-
-
-def _to_json(action: Action) -> dict[str, Any]:
-    found = action.found
-    return {
-        "decision": action.decision.value,
-        "reason": action.reason,
-        "source": None if action.source is None else str(action.source),
-        "source_tag": action.source_tag,
-        "destination": str(action.destination),
-        "tag": action.tag,
-        "digest": _text(action.digest),
-        "size": action.size,
-        "found": found and {"presence": found.presence.value, "digest": _text(found.digest)},
-    }
-
-
-def _from_json(value: Any) -> Action:
-    found = value["found"]
-    return Action(
-        Decision(value["decision"]),
-        value["reason"],
-        RepositoryName.parse(value["destination"]),
-        Tag(value["tag"]),
-        value["source"] and RepositoryName.parse(value["source"]),
-        value["source_tag"] and Tag(value["source_tag"]),
-        _digest(value["digest"]),
-        value["size"],
-        found and DestinationTag(Presence(found["presence"]), _digest(found["digest"])),
-    )
-
-
-def _text(digest: Digest | None) -> str | None:
-    return None if digest is None else str(digest)
-
-
-def _digest(text: str | None) -> Digest | None:
-    return None if text is None else Digest.parse(text)

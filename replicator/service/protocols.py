@@ -84,7 +84,13 @@ class Ledger(Protocol):
     ) -> None: ...
 
 
-class Runs(Protocol):
+class Actions(Protocol):
+    """Remembers what was decided and done."""
+
+    async def save(self, run_id: str, actions: Sequence[ActionRecord], /) -> None: ...
+
+
+class Runs(Actions, Protocol):
     """Remembers runs and their actions."""
 
     async def start(self, rule: Rule, trigger: str, now: datetime) -> RunRecord:
@@ -93,19 +99,13 @@ class Runs(Protocol):
 
     async def renew(self, now: datetime) -> None: ...
 
-    async def taken(self, runs: Collection[str]) -> frozenset[str]:
+    async def taken(self, runs: Collection[str], /) -> frozenset[str]:
         """Return which of *runs* of this process are another's by now, or wait for one."""
         ...
 
     async def to_cancel(self) -> frozenset[str]:
         """Return the runs of this process that somebody wants to end."""
         ...
-
-    async def release(self, run_id: str) -> None:
-        """Leave a run to another service. Raises LeaseLost."""
-        ...
-
-    async def save(self, run_id: str, actions: Sequence[ActionRecord]) -> None: ...
 
     async def finish(
         self, run_id: str, state: RunState, totals: Totals, now: datetime, *, error: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -33,6 +33,14 @@ from replicator.transfer.sides import DESTINATION
 # Tags that are asked for at the same time, in each source repository.
 _AT_ONCE: Final = 16
 _NAME_UNKNOWN: Final = "NAME_UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Removals of tags that are proven to be gone, out of all that were *published*."""
+
+    published: int
+    removals: Sequence[Action]
 
 
 class Pruning:
@@ -92,22 +100,36 @@ class Pruning:
 
     async def finish(self) -> None:
         """Remove what is proven to be gone, unless that needs a person. Raises StoreError."""
-        removals = [each for each in self._judged if each.decision is Decision.PRUNE]
-        why = why_held(len(removals), self._published, max_prune=self._rule.max_prune)
+        if self._journal.is_dry_run:
+            found = Gone(self._published, _proven(self._judged))
+            self._journal.actions += _shown(self._judged, self._why_held(found))
+            return
+        await self.carry_out(self.settle())
+
+    def settle(self) -> Gone:
+        """Note what stays, and return what may be removed once all of the run is known."""
+        for action in self._judged:
+            if action.decision is Decision.SKIP:
+                self._journal.counts["gone"] += 1
+            elif action.decision is not Decision.PRUNE:
+                self._journal.turn_down(action)
+        return Gone(self._published, _proven(self._judged))
+
+    async def carry_out(self, gone: Gone) -> None:
+        """Remove what is gone, unless that needs a person. Raises StoreError."""
+        why = self._why_held(gone)
+        for action in gone.removals:
+            if why:
+                self._journal.turn_down(hold_back(action, why=why))
+            else:
+                await self.remove(action)
+
+    def _why_held(self, gone: Gone) -> str:
+        """Say why nothing is removed; empty if it is."""
+        why = why_held(len(gone.removals), gone.published, max_prune=self._rule.max_prune)
         if not why and self._journal.is_incomplete:
             why = "the run could not list everything; another one will see"
-        if self._journal.is_dry_run:
-            self._journal.actions += _shown(self._judged, why)
-            return
-        for action in self._judged:
-            if action.decision is Decision.PRUNE and not why:
-                await self.remove(action)
-            elif action.decision is Decision.PRUNE:
-                self._journal.turn_down(hold_back(action, why=why))
-            elif action.decision is Decision.SKIP:
-                self._journal.counts["gone"] += 1
-            else:
-                self._journal.turn_down(action)
+        return why
 
     async def remove(self, action: Action) -> None:
         """Delete a destination tag, and make sure that it is gone. Raises StoreError."""
@@ -161,6 +183,10 @@ class Pruning:
         if not self._journal.is_dry_run:
             self._notes.has_returned(row.destination, row.tag)
             await self._ledger.remove_published(row.destination, [row.tag])
+
+
+def _proven(judged: Sequence[Action]) -> Sequence[Action]:
+    return [each for each in judged if each.decision is Decision.PRUNE]
 
 
 def _source_tag(row: Published) -> Tag:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from replicator.errors import PullsSpent, RateLimited, RegistryError, ReplicatorError, TagImmutable
 from replicator.planning.plan import Action
 from replicator.planning.rule import Rule
-from replicator.store.records import ActionError, RunState
+from replicator.store.records import ActionError, RunState, Totals
 from replicator.transfer.order import Tally
 from replicator.transfer.sides import root_of
 
@@ -82,6 +82,18 @@ class RunReport:
     left_out: Sequence[LeftOut] = ()
     error: str = ""
     definition: Rule | None = None
+
+    @property
+    def totals(self) -> Totals:
+        """The run in numbers, as the database keeps it."""
+        tally = self.tally
+        return Totals(
+            self.counts,
+            tally.bytes_moved,
+            tally.bytes_mounted,
+            tally.bytes_skipped,
+            self.requests,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as it stands in the file of ``--report``."""

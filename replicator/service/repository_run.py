@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -16,6 +16,7 @@ from replicator.planning.selection import Verdict
 from replicator.service.destination_view import DestinationView
 from replicator.service.listing import TagListing
 from replicator.service.observing import Goal, Observer
+from replicator.service.portion import GivenTags, Portion, Tags
 from replicator.service.run_context import Handling, RunContext
 from replicator.service.tag_run import TagRun
 from replicator.transfer.sides import DESTINATION, SOURCE
@@ -37,17 +38,31 @@ class RepositoryRun:
     """Brings the tags of one source repository to their destinations, as they become known.
 
     *handling* says how the rule's tags are treated. It is the same for all repositories of a
-    run, as it remembers who writes what.
+    run that may meet, as it remembers who writes what. *tags* are what was listed before; of what
+    is listed now, *portion* leaves some to others.
     """
 
-    def __init__(self, context: RunContext, name: RepositoryName, handling: Handling) -> None:
+    def __init__(
+        self,
+        context: RunContext,
+        name: RepositoryName,
+        handling: Handling,
+        *,
+        tags: Tags | None = None,
+        portion: Portion | None = None,
+    ) -> None:
         self._context = context
         self._name = name
         self._handling = handling
         self._journal = context.journal
         self._source = context.sources.repository(name)
-        now = context.clock()
-        self._listing = TagListing(self._source, context.rule.selector, now=now)
+        self._portion = portion
+        now, selector = context.clock(), context.rule.selector
+        self._listing: TagListing | GivenTags = (
+            TagListing(self._source, selector, now=now)
+            if tags is None
+            else GivenTags(tags, selector)
+        )
         self._observer = Observer(
             self._source,
             context.rows,
@@ -71,12 +86,29 @@ class RepositoryRun:
             async for verdicts in self._listing.batches():
                 if prunes:
                     listed.update(verdict.tag.tag for verdict in verdicts)
+                if self._portion is not None:
+                    verdicts = self._portion.keep(verdicts)
                 await self._start(group, tags, self._goals(verdicts, ways))
+            if self._portion is not None:
+                # While the first tags are copied, so that others need not wait for them.
+                await self._look_for_gone(listed, ways)
+                await self._portion.finish()
+        if self._portion is None:
+            await self._look_for_gone(listed, ways)
+        await self._carry_out_digest_tags(tags.unchanged, ways)
+
+    async def _look_for_gone(self, listed: Collection[Tag], ways: Sequence[_Way]) -> None:
+        """Note what the listing lacks, now that it has ended."""
         self._note_incomplete()
-        if prunes and self._listing.error is None and not self._listing.is_literal:
+        if self._context.rule.rule.prune is Prune.MIRROR and self._is_complete:
             views = [way.view for way in ways]
             await self._context.pruning.look(self._source, listed, views)
-        await self._carry_out_digest_tags(tags.unchanged, ways)
+
+    @property
+    def _is_complete(self) -> bool:
+        """Whether all tags of the repository were listed, and no others were named."""
+        is_list = isinstance(self._listing, TagListing) and not self._listing.is_literal
+        return is_list and self._listing.error is None
 
     def _note_incomplete(self) -> None:
         """Note why the listing broke off, if it did.
@@ -109,7 +141,8 @@ class RepositoryRun:
             await self._start(group, tags, goals)
 
     def _tag_run(self, handling: Handling, *, named: bool) -> TagRun:
-        return TagRun(self._context, self._source, handling, named=named)
+        unlisted = isinstance(self._listing, GivenTags)
+        return TagRun(self._context, self._source, handling, named=named, unlisted=unlisted)
 
     def _goals(self, verdicts: Sequence[Verdict], ways: Sequence[_Way]) -> list[Goal]:
         """Return where the selected tags go; the others are shown in a plan."""

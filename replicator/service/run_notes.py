@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -43,6 +43,19 @@ class RunNotes:
         """Read what earlier runs have noted. Raises StoreError."""
         self._known = await self._notes.of_rule(self._rule)
 
+    def know(self, known: RuleNotes) -> None:
+        """Go by what was read for another part of the same run."""
+        self._known = known
+
+    @property
+    def seen(self) -> Collection[TagKey]:
+        """The failing tags that the rule has come across."""
+        return self._seen
+
+    def see(self, tags: Collection[TagKey]) -> None:
+        """Count failing tags as come across by other parts of the run."""
+        self._seen.update(tags)
+
     @property
     def missing_tags(self) -> Mapping[TagKey, Missing]:
         """The tags that earlier runs found to be gone from the source."""
@@ -81,11 +94,12 @@ class RunNotes:
         if (destination, tag) in self._known.failing:
             self._failing[destination, tag] = None
 
-    def forget_unseen(self) -> None:
+    def forget_unseen(self, *, run: str) -> None:
         """Forget that tags failed which the rule, all of it done, has not come across: they are
-        gone from the source, or selected no longer."""
-        for key in self._known.failing.keys() - self._seen:
-            self._failing.setdefault(key, None)
+        gone from the source, or selected no longer. Those that failed in *run* it came across."""
+        for key, failing in self._known.failing.items():
+            if key not in self._seen and failing.run != run:
+                self._failing.setdefault(key, None)
 
     def refusal(
         self, destination: RepositoryName, tag: Tag, digest: Digest, wanted: str

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from replicator.errors import ReplicatorError
 from replicator.service.alarm import Alarm
 from replicator.service.engine import Engine
+from replicator.service.steps import PassStep, Step, pass_by
 from replicator.store.fires import Verdict
 
 _log = logging.getLogger(__name__)
@@ -48,7 +49,9 @@ class Scheduler:
         engine: Engine,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        pass_step: PassStep = pass_by,
     ) -> None:
+        self._pass = pass_step
         self._fires = fires
         self._alarm = alarm
         self._engine = engine
@@ -111,6 +114,7 @@ class Scheduler:
             return
         self._set(rule, verdict.wake_at)
         if verdict.fire is not None:
+            self._pass(Step.AFTER_FIRE)
             self._tell(verdict)
 
     def _set(self, rule: str, at: datetime | None) -> None:

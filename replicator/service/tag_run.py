@@ -36,7 +36,8 @@ class TagRun:
 
     A failure is one tag's: it goes to the journal, and the other tags go on. *named* says that
     the rule names each tag, so that one that does not exist is a failure; a tag that was listed
-    and is gone when its turn comes is none.
+    and is gone when its turn comes is none. *unlisted* says that it was listed elsewhere, and so
+    were signatures.
     """
 
     def __init__(
@@ -46,11 +47,13 @@ class TagRun:
         handling: Handling,
         *,
         named: bool,
+        unlisted: bool = False,
     ) -> None:
         self._context = context
         self._source = source
         self._handling = handling
         self._named = named
+        self._asks_for_signatures = named or unlisted
         self._journal = context.journal
         self._unchanged: set[str] = set()
 
@@ -203,7 +206,9 @@ class TagRun:
             return await self._has_new_to_repoint(goal, row)
         with reading_source():
             referrers = {each.digest for each in await self._source.list_referrers(row.digest)}
-            tags = await self._source.signature_tags(row.digest) if self._named else ()
+            tags = (
+                await self._source.signature_tags(row.digest) if self._asks_for_signatures else ()
+            )
             signatures = {tag: (await self._source.resolve(tag)).digest for tag in tags}
         if referrers:
             referrers -= {each.digest for each in await destination.list_referrers(row.digest)}

@@ -1,10 +1,10 @@
-"""Worker: takes up runs that wait, several at once, and gives back what it cannot finish."""
+"""Worker: takes up items that wait, several at once, and gives back what it cannot finish."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -13,63 +13,66 @@ import structlog
 from replicator.errors import ReplicatorError
 from replicator.service.engine import Engine
 from replicator.service.report import RunReport
-from replicator.store.records import RunRecord
+from replicator.service.steps import PassStep, Step, pass_by
+from replicator.store.item_records import Claim
 
 _log = logging.getLogger(__name__)
 
-# Seconds between two looks for runs that other processes queued.
+# Seconds between two looks for items that nobody told of.
 LOOK_EVERY: Final = 2.0
 # Of silence, after which something is wrong.
 _SILENCE: Final = timedelta(seconds=15)
 
 
-class Queue(Protocol):
-    """Hands out runs."""
+class Items(Protocol):
+    """Hands out items."""
 
-    async def claim(self, now: datetime) -> RunRecord | None: ...
+    async def claim(self, now: datetime, *, limit: int = 1) -> Sequence[Claim]: ...
 
 
 class Runner(Protocol):
-    """Carries out runs."""
+    """Carries out items."""
 
-    async def carry_out(self, record: RunRecord) -> RunReport: ...
+    async def carry_out(self, claim: Claim) -> RunReport | None: ...
 
     async def drain(self) -> None: ...
 
 
 class Worker:
-    """Carries out as many runs at once as there are *slots*; *tell* hears how each ended."""
+    """Carries out as many items at once as there are *slots*; *tell* hears how each run ended."""
 
     def __init__(
         self,
         *,
-        queue: Queue,
+        items: Items,
         runner: Runner,
         engine: Engine,
         clock: Callable[[], datetime],
         tell: Callable[[RunReport], None],
-        slots: int = 8,
+        slots: int = 32,
+        pass_step: PassStep = pass_by,
     ) -> None:
-        self._queue = queue
+        self._items = items
         self._runner = runner
         self._engine = engine
         self._clock = clock
         self._tell = tell
         self._slots = asyncio.Semaphore(slots)
+        self._pass = pass_step
         self._under_way: set[asyncio.Task[None]] = set()
         self._looked_at: datetime | None = None
         self._is_stopping = False
 
     async def run(self) -> None:
-        """Take up runs until cancelled; those under way go on until ``finish``."""
+        """Take up items until cancelled; those under way go on until ``finish``."""
         while True:
             await self._slots.acquire()
             try:
-                record = await self._claim()
+                claim = await self._claim()
             except BaseException:
                 self._slots.release()
                 raise
-            self._start(record)
+            self._start(claim)
 
     async def finish(self, grace: float) -> None:
         """Let copies under way end within *grace* seconds, and give back what is unfinished."""
@@ -84,31 +87,32 @@ class Worker:
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
     def trouble(self) -> str:
-        """Say why no further run would be taken up; empty if one would, now or when there is
+        """Say why no further item would be taken up; empty if one would, now or when there is
         room."""
         if self._is_stopping:
             return "stopping"
         if self._slots.locked():
             return ""
         if self._looked_at is None:
-            return "has not looked for runs yet"
+            return "has not looked for work yet"
         silence = self._clock() - self._looked_at
-        return f"last looked for runs {silence} ago" if silence > _SILENCE else ""
+        return f"last looked for work {silence} ago" if silence > _SILENCE else ""
 
-    async def _claim(self) -> RunRecord:
-        """Wait for a run, and take it up."""
+    async def _claim(self) -> Claim:
+        """Wait for an item, and take it up."""
         while True:
             try:
-                record = await self._queue.claim(self._clock())
+                claims = await self._items.claim(self._clock())
                 self._looked_at = self._clock()
-                if record is not None:
-                    return record
+                if claims:
+                    self._pass(Step.AFTER_CLAIM)
+                    return claims[0]
             except ReplicatorError as error:
-                _log.warning("no run claimed", extra={"error": str(error)})
+                _log.warning("no work taken up", extra={"error": str(error)})
             await self._engine.receive(LOOK_EVERY)
 
-    def _start(self, record: RunRecord) -> None:
-        task = asyncio.create_task(self._carry_out(record))
+    def _start(self, claim: Claim) -> None:
+        task = asyncio.create_task(self._carry_out(claim))
         self._under_way.add(task)
         task.add_done_callback(self._end)
 
@@ -116,22 +120,24 @@ class Worker:
         self._under_way.discard(task)
         self._slots.release()
 
-    async def _carry_out(self, record: RunRecord) -> None:
-        """Carry out one run; whatever happens to it is no concern of the others."""
-        structlog.contextvars.bind_contextvars(run=record.id, rule=record.rule.name)
-        _log.info("run started", extra={"trigger": record.trigger, "attempt": record.attempt})
+    async def _carry_out(self, claim: Claim) -> None:
+        """Carry out one item; whatever happens to it is no concern of the others."""
+        structlog.contextvars.bind_contextvars(run=claim.run_id, rule=claim.rule, item=claim.n)
+        about = {"kind": claim.kind.value, "attempt": claim.losses + 1}
+        _log.info("run started" if claim.begins else "item started", extra=about)
         try:
-            report = await self._runner.carry_out(record)
+            report = await self._runner.carry_out(claim)
         except asyncio.CancelledError:
-            _log.info("run given back")
+            _log.info("item given back")
             raise
         except ReplicatorError as error:
-            _log.error("run broken off", extra={"error": str(error)})
+            _log.error("item broken off", extra={"error": str(error)})
         except Exception:
-            _log.exception("run broken off")
+            _log.exception("item broken off")
         else:
-            self._tell(report)
-            _log.info("run ended", extra=_summary(report))
+            if report is not None:
+                self._tell(report)
+                _log.info("run ended", extra=_summary(report))
 
 
 def _summary(report: RunReport) -> dict[str, Any]:

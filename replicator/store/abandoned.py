@@ -1,4 +1,4 @@
-"""Runs whose process is gone: those of a service are taken up again, others are over."""
+"""Runs that belong to one process, which is gone: they are over."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from replicator.store.owner import Owner
 from replicator.store.records import RunState
 from replicator.store.tables import run
 
-# How long a run stays its owner's without a sign of life. Only other machines go by it: on the
-# same one it can be seen whether the owner's process is there.
+# How long something stays its owner's without a sign of life.
 LEASE: Final = timedelta(seconds=60)
 
-# A run that ended so many processes has to be looked at by a person.
-MOST_ATTEMPTS: Final = 3
+# An item that ended so many processes has to be looked at by a person.
+MOST_LOSSES: Final = 3
 
 
-async def end_abandoned(connection: AsyncConnection, now: datetime) -> dict[str, Any]:
-    """Settle the runs whose owners are gone, and return those that are not finished, by rule."""
+async def end_abandoned(connection: AsyncConnection, now: datetime) -> None:
+    """End the runs of single processes that are gone."""
     unfinished = await connection.execute(
-        select(run).where(run.c.finished_at.is_(None)).with_for_update()
+        select(run).where(run.c.finished_at.is_(None), run.c.queued_at.is_(None)).with_for_update()
     )
-    active = {}
     for row in unfinished.all():
-        if row.state == RunState.RUNNING and _is_abandoned(row, now):
-            settled = _settled(row, now)
+        if is_gone(connection, row.owner, expired=now > row.leased_until):
+            settled = {"finished_at": now, **_settled(row)}
             await connection.execute(update(run).where(run.c.number == row.number).values(settled))
-            if "finished_at" in settled:
-                continue
-        active[row.rule] = row
-    return active
+
+
+async def active_run(connection: AsyncConnection, rule: str) -> Any:
+    """Return the unfinished run of a rule; None if there is none."""
+    query = select(run).where(run.c.rule == rule, run.c.finished_at.is_(None))
+    return (await connection.execute(query)).one_or_none()
 
 
 def under_way(row: Any) -> str:
@@ -47,22 +47,27 @@ def under_way(row: Any) -> str:
     )
 
 
-def _is_abandoned(row: Any, now: datetime) -> bool:
-    alive = Owner.parse(row.owner).is_alive()
-    return now > row.leased_until if alive is None else not alive
+def is_gone(connection: AsyncConnection, owner: str, *, expired: bool) -> bool:
+    """Say whether the owner of something is gone, whose lease may have *expired*.
 
-
-def _settled(row: Any, now: datetime) -> dict[str, Any]:
-    """Return what changes in an abandoned run.
-
-    One that was to be cancelled is; one of a service waits for the next, unless it seems to be
-    what ends them.
+    With a file it can be seen whether the process is there, so that one that was paused is not
+    taken for lost. On a server it is gone when its lease is over, wherever it is: it moves no tag
+    any more then.
     """
-    owner = Owner.parse(row.owner)
+    alive = Owner.parse(owner).is_alive()
+    if alive is None:
+        return expired
+    return not alive or (expired and connection.dialect.name != "sqlite")
+
+
+def interrupted(owner: str, losses: int = 1) -> str:
+    """Say which process ended too early."""
+    process = Owner.parse(owner)
+    often = f", as {losses} did" if losses > 1 else ""
+    return f"interrupted: process {process.pid} on {process.host} ended before the run did{often}"
+
+
+def _settled(row: Any) -> dict[str, Any]:
     if row.cancel_at is not None:
-        return {"state": RunState.CANCELLED.value, "finished_at": now}
-    if row.queued_at is not None and row.attempt < MOST_ATTEMPTS:
-        return {"state": RunState.QUEUED.value, "owner": ""}
-    often = f", as {row.attempt} did" if row.attempt > 1 else ""
-    error = f"interrupted: process {owner.pid} on {owner.host} ended before the run did{often}"
-    return {"state": RunState.FAILED.value, "finished_at": now, "error": error}
+        return {"state": RunState.CANCELLED.value}
+    return {"state": RunState.FAILED.value, "error": interrupted(row.owner)}

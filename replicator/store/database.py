@@ -11,7 +11,7 @@ from typing import Final, Self
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from replicator.store import schema
+from replicator.store import notices, schema
 from replicator.store.engine import WRITING, create_engine, display, parse_url
 from replicator.store.failures import is_locked, translated
 
@@ -66,6 +66,15 @@ class Database:
     def embedded(self) -> bool:
         """Whether it is a file that only processes of this machine use."""
         return self._url.get_backend_name() == "sqlite"
+
+    @property
+    def dsn(self) -> str:
+        """How the driver of a server's database is told where it is, with its password."""
+        return self._url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    def notices(self) -> AsyncIterator[str]:
+        """Yield what a server tells all who use the database, without end."""
+        return notices.notices(self.dsn)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from replicator.store.rules import rule_from_row
 from replicator.store.tables import rule as rules
 from replicator.store.tables import rule_clock, rule_fire, run
 from replicator.store.upsert import upsert
+from replicator.values import dataclass
 
 # What of a rule says when it comes due.
 _DECIDES: Final = ("schedule", "timezone", "jitter", "maintenance")

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager
 from datetime import datetime
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import bindparam, delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
@@ -23,13 +34,20 @@ from replicator.store.upsert import upsert
 _BATCH: Final = 500
 
 _Item = TypeVar("_Item")
+# Refuses a transaction by an error.
+Fence: TypeAlias = Callable[[AsyncConnection], Awaitable[None]]
 
 
 class Ledger:
     """Remembers published tags and the places of blobs."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, fence: Fence | None = None) -> None:
         self._database = database
+        self._fence = fence
+
+    def fenced(self, fence: Fence) -> Ledger:
+        """Return the same ledger, which takes a row only if *fence* lets its transaction pass."""
+        return Ledger(self._database, fence)
 
     async def published(self, destination: RepositoryName) -> dict[Tag, Published]:
         """Return what was published in one repository, by tag."""
@@ -66,7 +84,7 @@ class Ledger:
         An observation never replaces one of a higher sequence: a run that was taken for dead and
         comes back late changes nothing. (I-3)
         """
-        async with self._database.writing() as connection:
+        async with self._writing() as connection:
             if rows:
                 newer = upsert(
                     connection,
@@ -84,7 +102,7 @@ class Ledger:
 
     async def remove_published(self, destination: RepositoryName, tags: Collection[Tag]) -> None:
         """Forget that *tags* were published, as they were removed."""
-        async with self._database.writing() as connection:
+        async with self._writing() as connection:
             for batch in _batched(tags):
                 await connection.execute(
                     delete(published_tag).where(
@@ -130,6 +148,13 @@ class Ledger:
         ]
         async with self._database.writing() as connection:
             await connection.execute(forget, rows)
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[AsyncConnection]:
+        async with self._database.writing() as connection:
+            if self._fence is not None:
+                await self._fence(connection)
+            yield connection
 
 
 def _blob_row(repository: RepositoryName, blob: Descriptor, at: datetime) -> dict[str, Any]:

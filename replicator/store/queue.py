@@ -1,4 +1,4 @@
-"""Queue: runs that wait for a service, and how a service takes them up."""
+"""Queue: runs that wait for a service."""
 
 from __future__ import annotations
 
@@ -6,66 +6,55 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from replicator.errors import RunActive, RunFinished
+from replicator.errors import ReplicatorError, RunActive, RunFinished
+from replicator.planning.prepared import prepare
 from replicator.planning.rule import Rule
-from replicator.store.abandoned import LEASE, end_abandoned, under_way
+from replicator.store import carrier, notices
+from replicator.store.abandoned import active_run, end_abandoned, under_way
 from replicator.store.database import Database
-from replicator.store.owner import Owner
+from replicator.store.item_records import Piece
+from replicator.store.item_rows import SCHEDULE, add_items
+from replicator.store.items import has_unfinished, open_closing
 from replicator.store.records import RunRecord, RunState
 from replicator.store.run_rows import find_run, insert_run, run_from_row
 from replicator.store.tables import run
+from replicator.store.work_tables import ItemKind, ItemState, item
 
-# The reason of runs that nobody asked for; those of people go before them.
-SCHEDULE: Final = "schedule"
+__all__ = ["SCHEDULE", "Queue", "add_run"]
+
+# Repositories that a rule names are items at once, up to so many; others have to be found first.
+_MOST_AT_ONCE: Final = 100
 
 
 class Queue:
-    """Keeps runs that wait, and hands each of them to one service."""
+    """Keeps runs that wait; their items are what workers take up."""
 
-    def __init__(self, database: Database, owner: Owner) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._owner = str(owner)
 
     async def add(
-        self, rule: Rule, trigger: str, now: datetime, *, only: Sequence[str] | None = None
+        self,
+        rule: Rule,
+        trigger: str,
+        now: datetime,
+        *,
+        only: Sequence[str] | None = None,
+        retry: bool = False,
     ) -> RunRecord:
         """Let a run of *rule* wait for a service. Raises RunActive.
 
-        *only* are the source tags that it is limited to.
+        *only* are the source tags that it is limited to; with *retry* no tag waits because it
+        failed before.
         """
         async with self._database.writing() as connection:
-            active = await end_abandoned(connection, now)
-            if rule.name in active:
-                raise RunActive(under_way(active[rule.name]))
-            return await add_run(connection, rule, trigger, now, only=only)
-
-    async def claim(self, now: datetime) -> RunRecord | None:
-        """Take up the run whose turn it is; None if none waits."""
-        async with self._database.writing() as connection:
-            number = await connection.scalar(_NEXT)
-            if number is None:
-                return None
-            claimed = await connection.execute(
-                update(run)
-                .where(run.c.number == number)
-                .values(
-                    state=RunState.RUNNING.value,
-                    owner=self._owner,
-                    leased_until=now + LEASE,
-                    started_at=now,
-                    attempt=run.c.attempt + 1,
-                )
-                .returning(run)
-            )
-            return run_from_row(claimed.one())
-
-    async def reap(self, now: datetime) -> None:
-        """Let runs wait again whose service is gone; end others whose process is."""
-        async with self._database.writing() as connection:
             await end_abandoned(connection, now)
+            active = await active_run(connection, rule.name)
+            if active is not None:
+                raise RunActive(under_way(active))
+            return await add_run(connection, rule, trigger, now, only=only, retry=retry)
 
     async def cancel(self, run_id: str, now: datetime) -> RunRecord:
         """End a run that waits, and ask for the end of one under way.
@@ -78,11 +67,12 @@ class Queue:
             if found.finished_at is not None:
                 raise RunFinished(f"run {found.id} is finished; it {found.state}")
             asked: dict[str, Any] = {"cancel_at": now}
-            if found.state == RunState.QUEUED:
+            if found.queued_at is not None and await _drop_waiting(connection, found.number, now):
                 asked |= {"state": RunState.CANCELLED.value, "finished_at": now}
             changed = await connection.execute(
                 update(run).where(run.c.number == found.number).values(asked).returning(run)
             )
+            await notices.tell(connection, notices.CANCELLED)
             return run_from_row(changed.one())
 
 
@@ -93,6 +83,7 @@ async def add_run(
     now: datetime,
     *,
     only: Sequence[str] | None = None,
+    retry: bool = False,
 ) -> RunRecord:
     """Let a run wait for a service, in a transaction that is open. Raises RunActive."""
     waiting = {
@@ -101,17 +92,45 @@ async def add_run(
         "leased_until": now,
         "started_at": now,
         "queued_at": now,
+        "retry": retry,
     }
     if only is not None:
         waiting["only"] = list(only)
-    return await insert_run(connection, rule, trigger, now, waiting)
+    made = await insert_run(connection, rule, trigger, now, waiting)
+    pieces = _named_pieces(rule) if only is None else ()
+    if pieces:
+        await add_items(connection, made.number, pieces, now)
+    else:
+        await add_items(connection, made.number, [Piece(())], now, kind=ItemKind.LISTING)
+    return made
 
 
-# SKIP LOCKED: of two services that ask at once, each gets another run.
-_NEXT: Final = (
-    select(run.c.number)
-    .where(run.c.finished_at.is_(None), run.c.state == RunState.QUEUED.value)
-    .order_by(run.c.trigger == SCHEDULE, run.c.number)
-    .limit(1)
-    .with_for_update(skip_locked=True)
-)
+def _named_pieces(rule: Rule) -> Sequence[Piece]:
+    """Return a piece for each repository, where the rule names them; else none.
+
+    A rule that is of no use has none either: the worker that lists its repositories will say so.
+    """
+    try:
+        prepared = prepare(rule)
+        names = prepared.source.repositories
+        if names is None or len(names) > _MOST_AT_ONCE or not prepared.keeps_apart(names):
+            return ()
+    except ReplicatorError:
+        return ()
+    return [Piece((name,)) for name in names]
+
+
+async def _drop_waiting(connection: AsyncConnection, run_number: int, now: datetime) -> bool:
+    """Forget the items of a run that nobody has; say whether nothing is left of it.
+
+    What was done is summed up by its closing.
+    """
+    await carrier.withdraw_run(connection, run_number)
+    idle = (ItemState.WAITING.value, ItemState.DEFERRED.value)
+    await connection.execute(delete(item).where(item.c.run == run_number, item.c.state.in_(idle)))
+    if await has_unfinished(connection, run_number):
+        return False
+    if await connection.scalar(select(item.c.n).where(item.c.run == run_number).limit(1)) is None:
+        return True
+    await open_closing(connection, run_number, now)
+    return False

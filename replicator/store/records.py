@@ -104,8 +104,9 @@ class RunRecord:
 
     ``number`` grows with every run of the database and is never used twice: it is the sequence
     of all that the run observes and publishes. ``owner`` says which process runs it, or did.
-    ``queued_at`` is None unless a service carries it out, for the ``attempt``-th time. ``only``
-    are the source tags that it is limited to, if it is.
+    ``queued_at`` is None unless services carry it out, which took it up ``attempt`` times. ``only``
+    are the source tags that it is limited to, if it is; with ``retry`` no tag waits because it
+    failed before.
     """
 
     id: str
@@ -121,6 +122,7 @@ class RunRecord:
     queued_at: datetime | None = None
     attempt: int = 0
     only: tuple[str, ...] | None = None
+    retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)

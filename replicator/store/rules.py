@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.errors import RuleConflict, RuleNotFound
 from replicator.planning.rule import Origin, Rule
+from replicator.store import notices
 from replicator.store.audit import Change, append
 from replicator.store.database import Database
 from replicator.store.documents import rule_from_document, rule_to_document
@@ -113,6 +114,7 @@ class Rules:
             changes: list[Change] = []
             yield connection, changes
             await append(connection, changes)
+            await notices.tell(connection, notices.RULES)
 
 
 async def _find(connection: AsyncConnection, name: str) -> Rule | None:

@@ -91,4 +91,5 @@ def run_from_row(row: Any) -> RunRecord:
         queued_at=row.queued_at,
         attempt=row.attempt,
         only=None if row.only is None else tuple(row.only),
+        retry=row.retry,
     )

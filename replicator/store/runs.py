@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.errors import LeaseLost, RunActive
 from replicator.planning.rule import Rule
-from replicator.store.abandoned import LEASE, end_abandoned, under_way
+from replicator.store.abandoned import LEASE, active_run, end_abandoned, under_way
 from replicator.store.actions import action_from_row, action_to_row
 from replicator.store.database import Database
 from replicator.store.owner import Owner
@@ -37,9 +37,10 @@ class Runs:
     async def start(self, rule: Rule, trigger: str, now: datetime) -> RunRecord:
         """Begin a run of *rule*, for the reason *trigger*. Raises RunActive."""
         async with self._database.writing() as connection:
-            active = await end_abandoned(connection, now)
-            if rule.name in active:
-                raise RunActive(under_way(active[rule.name]))
+            await end_abandoned(connection, now)
+            active = await active_run(connection, rule.name)
+            if active is not None:
+                raise RunActive(under_way(active))
             running = {
                 "state": RunState.RUNNING.value,
                 "owner": self._owner,
@@ -69,16 +70,6 @@ class Runs:
         )
         async with self._database.reading() as connection:
             return frozenset((await connection.scalars(mine)).all())
-
-    async def release(self, run_id: str) -> None:
-        """Give a run back unfinished, for another service to go on with it. Raises LeaseLost."""
-        async with self._database.writing() as connection:
-            number = await self._number_of_mine(connection, run_id)
-            await connection.execute(
-                update(run)
-                .where(run.c.number == number)
-                .values(state=RunState.QUEUED.value, owner="", attempt=run.c.attempt - 1)
-            )
 
     async def save(self, run_id: str, actions: Sequence[ActionRecord]) -> None:
         """Add actions to a run, or replace those for the same tags. Raises LeaseLost."""

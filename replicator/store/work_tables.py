@@ -54,7 +54,7 @@ item = Table(
     Column("rule", Text, nullable=False),
     Column("repositories", JSON, nullable=False),
     # Of the only repository, with their digests where they are known; None is what is selected.
-    Column("tags", JSON),
+    Column("tags", JSON(none_as_null=True)),
     # A person's run before a scheduled one, the lower number first.
     Column("priority", Integer, nullable=False),
     Column("turn", BigInteger, nullable=False),
@@ -69,7 +69,7 @@ item = Table(
     Column("sent_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
     # What its last attempt came to.
-    Column("summary", JSON),
+    Column("summary", JSON(none_as_null=True)),
     _one_of("kind", ItemKind),
     _one_of("state", ItemState),
     CheckConstraint("(owner <> '') = (state = 'running')", name="owner"),

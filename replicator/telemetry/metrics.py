@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from replicator.events import BlobFinished, BlobOutcome, Event, RequestFinished, RequestRetried
+from replicator.values import dataclass
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -27,6 +27,8 @@ class Gauges:
 
     waiting: int
     under_way: int
+    items_waiting: int
+    items_under_way: int
     queue_age: float
     lag: Mapping[str, float]
     next_due: Mapping[str, float]
@@ -85,7 +87,9 @@ class Metrics:
         now = self._gauges
         yield _gauge("runs_waiting", "Runs that wait for a service.", now.waiting)
         yield _gauge("runs_under_way", "Runs under way.", now.under_way)
-        yield _gauge("queue_age_seconds", "How long the oldest run has waited.", now.queue_age)
+        yield _gauge("items_waiting", "Items of runs that wait for a worker.", now.items_waiting)
+        yield _gauge("items_under_way", "Items of runs under way.", now.items_under_way)
+        yield _gauge("queue_age_seconds", "How long the oldest item has waited.", now.queue_age)
         yield _gauge("failing_tags", "Tags whose last try failed.", now.failing_tags)
         yield _gauge(
             "failing_for_seconds", "How long the oldest of them has failed.", now.failing_for

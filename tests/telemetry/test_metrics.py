@@ -16,7 +16,7 @@ from replicator.oci.reference import RepositoryName
 from replicator.telemetry.metrics import Gauges, Metrics
 
 HUB = RepositoryName("hub.example.com", "team/app")
-IDLE = Gauges(0, 0, 0.0, {}, {}, 0, 0.0)
+IDLE = Gauges(0, 0, 0, 0, 0.0, {}, {}, 0, 0.0)
 
 
 def samples(metrics, gauges=IDLE):
@@ -67,7 +67,7 @@ def test_runs_and_their_tags_are_counted_when_they_end():
 
 def test_a_rule_that_is_gone_leaves_nothing_behind():
     metrics = Metrics()
-    before = samples(metrics, Gauges(1, 2, 3.0, {"rule": 60.0}, {"rule": 5.0}, 4, 6.0))
+    before = samples(metrics, Gauges(1, 2, 5, 6, 3.0, {"rule": 60.0}, {"rule": 5.0}, 4, 6.0))
 
     after = samples(metrics)
 

@@ -1,0 +1,385 @@
+"""Items: the pieces of served runs, each one worker's at a time, and what their owners write."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Update, case, delete, select, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from replicator.errors import LeaseLost
+from replicator.oci.digest import Digest
+from replicator.oci.reference import Tag
+from replicator.store import carrier
+from replicator.store.abandoned import LEASE
+from replicator.store.actions import action_to_row
+from replicator.store.database import Database
+from replicator.store.item_records import Claim, Piece, claim_from_row, tags_to_json
+from replicator.store.item_rows import CLOSING_NUMBER, add_items
+from replicator.store.ledger import Ledger
+from replicator.store.moments import moment
+from replicator.store.owner import Owner
+from replicator.store.records import ActionRecord, RunRecord, RunState, Totals
+from replicator.store.run_rows import run_from_row, totals_row
+from replicator.store.tables import action, run
+from replicator.store.text import storable
+from replicator.store.upsert import upsert
+from replicator.store.work_tables import ItemKind, ItemState, item
+
+
+class Items:
+    """Hands out items, and takes what their owners have to say.
+
+    An item is its owner's as long as the lease goes, which is renewed; times are the database's
+    where it has a clock of its own. Whatever an owner writes is refused with LeaseLost once the
+    item was taken from it.
+    """
+
+    def __init__(self, database: Database, owner: Owner, *, lease: timedelta = LEASE) -> None:
+        self._database = database
+        self._owner = str(owner)
+        self._lease = lease
+
+    async def claim(self, now: datetime, *, limit: int = 1) -> Sequence[Claim]:
+        """Take up the items whose turn it is; none if none waits."""
+        async with self._database.writing() as connection:
+            found = await connection.execute(
+                _take(limit).values(
+                    state=ItemState.RUNNING.value,
+                    owner=self._owner,
+                    attempt=item.c.attempt + 1,
+                    leased_until=moment(connection, now, self._lease),
+                )
+            )
+            rows = found.all()
+            await carrier.withdraw(connection, [(row.run, row.n) for row in rows])
+            runs = await self._runs_of(connection, {row.run for row in rows}, now)
+        return [claim_from_row(row, *runs[row.run]) for row in rows]
+
+    async def _runs_of(
+        self, connection: AsyncConnection, numbers: Collection[int], now: datetime
+    ) -> Mapping[int, tuple[str, bool]]:
+        """Return the ids of runs, and which of them were not under way, as they are now."""
+        if not numbers:
+            return {}
+        queued = run.c.state == RunState.QUEUED.value
+        query = select(run.c.number, run.c.id, queued).where(run.c.number.in_(numbers))
+        found = (await connection.execute(query)).all()
+        begun: Collection[int] = ()
+        if any(is_queued for _, _, is_queued in found):
+            marked = await connection.scalars(
+                update(run)
+                .where(run.c.number.in_(numbers), queued)
+                .values(
+                    state=RunState.RUNNING.value,
+                    owner=self._owner,
+                    attempt=run.c.attempt + 1,
+                    started_at=case((run.c.attempt == 0, now), else_=run.c.started_at),
+                )
+                .returning(run.c.number)
+            )
+            begun = frozenset(marked)
+        return {number: (run_id, number in begun) for number, run_id, _ in found}
+
+    async def run_of(self, claim: Claim) -> RunRecord:
+        """Return the run of an item. Raises LeaseLost when it is no more."""
+        async with self._database.reading() as connection:
+            found = await connection.execute(select(run).where(run.c.number == claim.run))
+            row = found.one_or_none()
+        if row is None:
+            raise _lost(claim)
+        return run_from_row(row)
+
+    async def add(self, claim: Claim, pieces: Sequence[Piece], now: datetime) -> None:
+        """Add items to the run of an item that is still this process's. Raises LeaseLost."""
+        async with self._database.writing() as connection:
+            await self._hold(connection, claim)
+            await _lock_run(connection, claim.run)
+            await add_items(connection, claim.run, pieces, now)
+
+    async def split(
+        self,
+        claim: Claim,
+        kept: Mapping[Tag, Digest | None],
+        others: Sequence[Piece],
+        summary: Mapping[str, Any],
+        now: datetime,
+    ) -> None:
+        """Leave some tags of a repository to *others*, so that this item is about those *kept*.
+
+        All or nothing, so that a worker that comes after this one does not split it once more.
+        *summary* is what the whole repository came to. Raises LeaseLost.
+        """
+        async with self._database.writing() as connection:
+            await self._hold(connection, claim)
+            await _lock_run(connection, claim.run)
+            await connection.execute(
+                _mine(claim, self._owner).values(tags=tags_to_json(kept), summary=dict(summary))
+            )
+            await add_items(connection, claim.run, others, now)
+
+    async def known_repositories(self, claim: Claim) -> frozenset[str]:
+        """Return the repositories that a run's items are about already."""
+        query = select(item.c.repositories).where(
+            item.c.run == claim.run, item.c.kind == ItemKind.COPYING.value
+        )
+        async with self._database.reading() as connection:
+            found = await connection.scalars(query)
+            return frozenset(name for names in found for name in names)
+
+    def fenced(self, ledger: Ledger, claim: Claim) -> Ledger:
+        """Return a ledger that takes rows only while an item is this process's."""
+        return ledger.fenced(lambda connection: self._hold(connection, claim))
+
+    async def save(self, claim: Claim, actions: Sequence[ActionRecord]) -> None:
+        """Add actions to the run of an item, or replace those for the same tags.
+
+        Raises LeaseLost.
+        """
+        async with self._database.writing() as connection:
+            await self._hold(connection, claim)
+            rows = [action_to_row(claim.run, each) for each in actions]
+            await connection.execute(upsert(connection, action), rows)
+
+    async def summary(self, claim: Claim) -> Mapping[str, Any] | None:
+        """Return what earlier attempts at an item came to, if they left anything."""
+        query = select(item.c.summary).where(item.c.run == claim.run, item.c.n == claim.n)
+        async with self._database.reading() as connection:
+            found: Mapping[str, Any] | None = await connection.scalar(query)
+        return found
+
+    async def finish(self, claim: Claim, summary: Mapping[str, Any], now: datetime) -> Claim | None:
+        """Be done with an item. Raises LeaseLost.
+
+        The last one of a run is followed by its closing, which is this process's then; it is
+        returned.
+        """
+        async with self._database.writing() as connection:
+            await self._change(
+                connection,
+                claim,
+                state=ItemState.DONE.value,
+                owner="",
+                leased_until=None,
+                finished_at=now,
+                summary=dict(summary),
+            )
+        # Of two that finish at once, the one that commits last sees both, so none is the last
+        # without knowing it. One that dies just here is found by the reaper.
+        async with self._database.reading() as connection:
+            if await has_unfinished(connection, claim.run):
+                return None
+        async with self._database.writing() as connection:
+            return await self._open_closing(connection, claim.run, now)
+
+    async def defer(
+        self, claim: Claim, until: datetime, summary: Mapping[str, Any] | None = None
+    ) -> None:
+        """Put an item off until it is due, for whoever takes it up then. Raises LeaseLost."""
+        async with self._database.writing() as connection:
+            await self._change(
+                connection,
+                claim,
+                state=ItemState.DEFERRED.value,
+                owner="",
+                leased_until=None,
+                due_at=until,
+                **_left(summary),
+            )
+
+    async def release(
+        self, claim: Claim, now: datetime, summary: Mapping[str, Any] | None = None
+    ) -> None:
+        """Give an item back unfinished, for another worker to take up at once.
+
+        *summary* is what the next attempt should know of this one. Raises LeaseLost.
+        """
+        async with self._database.writing() as connection:
+            await self._change(
+                connection,
+                claim,
+                state=ItemState.WAITING.value,
+                owner="",
+                leased_until=None,
+                sent_at=now,
+                **_left(summary),
+            )
+            await carrier.send(connection, claim.run, [claim.n])
+            await let_wait(connection, claim.run)
+
+    async def summaries(self, claim: Claim) -> Sequence[Mapping[str, Any]]:
+        """Return what the items of a run came to."""
+        query = select(item.c.summary).where(
+            item.c.run == claim.run, item.c.summary.is_not(None), item.c.n != CLOSING_NUMBER
+        )
+        async with self._database.reading() as connection:
+            return list(await connection.scalars(query.order_by(item.c.n)))
+
+    async def is_cancelled(self, claim: Claim) -> bool:
+        """Say whether somebody wants the run of an item to end."""
+        query = select(run.c.cancel_at).where(run.c.number == claim.run)
+        async with self._database.reading() as connection:
+            return await connection.scalar(query) is not None
+
+    async def close(
+        self, claim: Claim, state: RunState, totals: Totals, now: datetime, *, error: str
+    ) -> None:
+        """End a run together with its closing; its items are forgotten. Raises LeaseLost."""
+        async with self._database.writing() as connection:
+            await self._hold(connection, claim)
+            await connection.execute(
+                update(run)
+                .where(run.c.number == claim.run, run.c.finished_at.is_(None))
+                .values(
+                    state=state.value,
+                    finished_at=now,
+                    error=storable(error),
+                    **totals_row(totals),
+                )
+            )
+            await connection.execute(delete(item).where(item.c.run == claim.run))
+
+    async def renew(self, now: datetime) -> None:
+        """Give a sign of life for all items of this process; due every third of the lease."""
+        mine = update(item).where(
+            item.c.state == ItemState.RUNNING.value, item.c.owner == self._owner
+        )
+        async with self._database.writing() as connection:
+            lease = moment(connection, now, self._lease)
+            await connection.execute(mine.values(leased_until=lease))
+
+    async def taken(self, keys: Collection[str]) -> frozenset[str]:
+        """Return which of this process's items, by their keys, are not any more."""
+        return frozenset(keys) - await self._mine_now(true())
+
+    async def to_cancel(self) -> frozenset[str]:
+        """Return the keys of this process's items whose runs somebody wants to end."""
+        return await self._mine_now(run.c.cancel_at.is_not(None))
+
+    async def _mine_now(self, condition: Any) -> frozenset[str]:
+        query = (
+            select(item.c.run, item.c.n, item.c.attempt)
+            .join(run, run.c.number == item.c.run)
+            .where(item.c.state == ItemState.RUNNING.value, item.c.owner == self._owner, condition)
+            .where(item.c.n != CLOSING_NUMBER)
+        )
+        async with self._database.reading() as connection:
+            return frozenset(
+                f"{row.run}/{row.n}/{row.attempt}" for row in await connection.execute(query)
+            )
+
+    async def _open_closing(
+        self, connection: AsyncConnection, run_number: int, now: datetime
+    ) -> Claim | None:
+        """Make the closing of a run, unless somebody else did, and take it up."""
+        await open_closing(connection, run_number, now)
+        found = await connection.execute(
+            update(item)
+            .where(
+                item.c.run == run_number,
+                item.c.n == CLOSING_NUMBER,
+                item.c.state == ItemState.WAITING.value,
+            )
+            .values(
+                state=ItemState.RUNNING.value,
+                owner=self._owner,
+                attempt=item.c.attempt + 1,
+                leased_until=moment(connection, now, self._lease),
+            )
+            .returning(item)
+        )
+        row = found.one_or_none()
+        if row is None:
+            return None
+        await carrier.withdraw(connection, [(run_number, CLOSING_NUMBER)])
+        return claim_from_row(row)
+
+    async def _change(self, connection: AsyncConnection, claim: Claim, **values: Any) -> None:
+        """Change an item of this process. Raises LeaseLost."""
+        changed = await connection.execute(_mine(claim, self._owner).values(values))
+        if not changed.rowcount:
+            raise _lost(claim)
+
+    async def _hold(self, connection: AsyncConnection, claim: Claim) -> None:
+        """Keep an item of this process from being taken in a transaction. Raises LeaseLost."""
+        held = select(item.c.n).where(*_is_mine(claim, self._owner)).with_for_update()
+        if await connection.scalar(held) is None:
+            raise _lost(claim)
+
+
+async def has_unfinished(connection: AsyncConnection, run_number: int) -> bool:
+    """Say whether there is anything left to do in a run."""
+    unfinished = select(item.c.n).where(
+        item.c.run == run_number, item.c.state != ItemState.DONE.value
+    )
+    return await connection.scalar(unfinished.limit(1)) is not None
+
+
+async def open_closing(connection: AsyncConnection, run_number: int, now: datetime) -> None:
+    """Let the closing of a run wait for a worker, if all else is done and it does not yet."""
+    if not await _lock_run(connection, run_number):
+        return
+    known = select(item.c.n).where(item.c.run == run_number, item.c.n == CLOSING_NUMBER)
+    if await connection.scalar(known) is None:
+        await add_items(connection, run_number, [_NOTHING], now, kind=ItemKind.CLOSING)
+
+
+async def let_wait(connection: AsyncConnection, run_number: int) -> None:
+    """Say of a run that it waits, if nobody has an item of it."""
+    under_way = select(item.c.n).where(
+        item.c.run == run_number, item.c.state == ItemState.RUNNING.value
+    )
+    await connection.execute(
+        update(run)
+        .where(run.c.number == run_number, run.c.state == RunState.RUNNING.value)
+        .where(~under_way.exists())
+        .values(state=RunState.QUEUED.value, owner="")
+    )
+
+
+async def _lock_run(connection: AsyncConnection, run_number: int) -> bool:
+    """Let one transaction at a time add items to a run; say whether it is unfinished."""
+    unfinished = select(run.c.number).where(run.c.number == run_number, run.c.finished_at.is_(None))
+    return await connection.scalar(unfinished.with_for_update()) is not None
+
+
+def _left(summary: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what an attempt leaves to the next; without a *summary* that is what it found."""
+    return {} if summary is None else {"summary": dict(summary)}
+
+
+def _take(limit: int) -> Update:
+    """Return the statement that takes up the next items.
+
+    SKIP LOCKED: of two workers that ask at once, each gets others.
+    """
+    waiting = select(item.c.run, item.c.n).where(item.c.state == ItemState.WAITING.value)
+    ordered = waiting.order_by(item.c.priority, item.c.turn, item.c.run, item.c.n)
+    following = ordered.limit(limit).with_for_update(skip_locked=True).cte("following")
+    return (
+        update(item).where(item.c.run == following.c.run, item.c.n == following.c.n).returning(item)
+    )
+
+
+def _mine(claim: Claim, owner: str) -> Update:
+    return update(item).where(*_is_mine(claim, owner))
+
+
+def _is_mine(claim: Claim, owner: str) -> tuple[Any, ...]:
+    columns = item.c
+    return (
+        columns.run == claim.run,
+        columns.n == claim.n,
+        columns.attempt == claim.attempt,
+        columns.owner == owner,
+        columns.state == ItemState.RUNNING.value,
+    )
+
+
+def _lost(claim: Claim) -> LeaseLost:
+    return LeaseLost(f"item {claim.n} of run {claim.run} was taken over, or is done with")
+
+
+_NOTHING: Final = Piece(())

@@ -1,0 +1,45 @@
+"""Notices that something changed, to whoever listens to the database; looking stays the rule."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_log = logging.getLogger(__name__)
+
+RULES: Final = "rules"
+CANCELLED: Final = "cancelled"
+
+_CHANNEL: Final = "replicator"
+# Seconds until a lost connection is made anew.
+_AGAIN_AFTER: Final = 5.0
+
+
+async def tell(connection: AsyncConnection, what: str) -> None:
+    """Tell all who listen, once the transaction is committed. Who uses a file only looks."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(_NOTIFY, {"what": what})
+
+
+async def notices(dsn: str) -> AsyncIterator[str]:
+    """Yield each notice, without end; after a loss of the connection go on anew."""
+    import psycopg
+
+    while True:
+        try:
+            async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+                await connection.execute(f"LISTEN {_CHANNEL}")
+                async for notice in connection.notifies():
+                    yield notice.payload
+        except (psycopg.Error, OSError) as error:
+            # No text of the error: it may say more of the connection than a log should.
+            _log.warning("not listening to the database", extra={"error": type(error).__name__})
+        await asyncio.sleep(_AGAIN_AFTER)
+
+
+_NOTIFY: Final = text(f"SELECT pg_notify('{_CHANNEL}', :what)")
