@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
+from replicator.values import dataclass
 
 
 class RequestKind(enum.StrEnum):

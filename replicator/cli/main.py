@@ -34,9 +34,6 @@ from replicator.cli.session import Session, session_of
 from replicator.errors import ReplicatorError
 
 _INTERRUPTED = 130
-# Loading the modules makes 80,000 objects that stay; to look through them every 700, as is usual,
-# costs 0.04 s and finds nothing.
-_COLLECTIONS = (50_000, 20, 50)
 
 app = typer.Typer(
     name="replicate",
@@ -74,7 +71,6 @@ def main() -> None:
     0 success or nothing to do · 1 failed · 2 usage or configuration · 3 partial · 4 a rule
     selected nothing · 130 interrupted by Ctrl-C, 143 by SIGTERM.
     """
-    gc.set_threshold(*_COLLECTIONS)
     code = _exit_code(Session())
     _flush()
     # The interpreter looks through all objects once more before it ends, most of them modules:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import wraps
 from typing import Annotated, Any, Final, get_type_hints
 
 import typer
+
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

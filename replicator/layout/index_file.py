@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from replicator.errors import InvalidReference, InvalidValue, LayoutError
@@ -16,6 +15,7 @@ from replicator.oci.manifest import LARGEST_MANIFEST_SIZE
 from replicator.oci.media_types import OCI_INDEX
 from replicator.oci.reference import DEFAULT_TAG, Tag
 from replicator.oci.strict_json import parse_json
+from replicator.values import dataclass
 
 _NAME: Final = "index.json"
 # The annotation of an entry that is its tag. (image-spec, annotations.md)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ import msgspec
 
 from replicator.errors import ConfigError
 from replicator.notify.telling import Notice, Occasion, Topic
+from replicator.values import dataclass
 
 _TITLES: Final = {
     Occasion.FAILURE: "failing",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from replicator.errors import ConfigError
 from replicator.notify.telling import Occasion
 from replicator.planning.patterns import Glob
+from replicator.values import dataclass
 
 # Most people want to know what is broken, and since when it no longer is.
 _USUAL = frozenset({Occasion.FAILURE, Occasion.RECOVERY, Occasion.LAG})

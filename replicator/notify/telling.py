@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from replicator.store.records import RunState
+from replicator.values import dataclass
 
 # Of the same state of a rule nothing more is told for so long.
 QUIET: Final = timedelta(hours=1)

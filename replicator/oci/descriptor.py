@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Self
 
 from replicator.errors import InvalidManifest
 from replicator.oci.digest import Digest
 from replicator.oci.media_types import EMPTY
 from replicator.oci.platform import Platform
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

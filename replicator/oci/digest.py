@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Final, Self
 
 from replicator.errors import InvalidDigest
+from replicator.values import dataclass
 
 # image-spec, descriptor.md, "Registered Algorithms": algorithm → length in hex digits. Content
 # under any other algorithm cannot be verified, so it is refused.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Self
 
 from replicator.errors import InvalidManifest, UnsupportedSchema1
@@ -11,6 +11,7 @@ from replicator.oci import media_types
 from replicator.oci.descriptor import Descriptor, annotations_from_json
 from replicator.oci.digest import Digest
 from replicator.oci.strict_json import parse_json
+from replicator.values import dataclass
 
 # In bytes; distribution-spec, "Pushing Manifests": registries are expected to take this much.
 MAX_MANIFEST_SIZE: Final = 4 * 1024 * 1024

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
 
 from replicator.errors import InvalidValue
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self, TypeAlias
 
 from replicator.errors import InvalidReference
 from replicator.oci.digest import Digest
+from replicator.values import dataclass
 
 DOCKER_HUB: Final = "docker.io"
 DEFAULT_TAG: Final = "latest"

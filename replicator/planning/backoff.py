@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from replicator.oci.reference import RepositoryName, Tag
+from replicator.values import dataclass
 
 _FIRST: Final = timedelta(minutes=5)
 _LONGEST: Final = timedelta(hours=6)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -17,6 +16,7 @@ from replicator.planning.overlap import Steps, anything, common_names, literal
 from replicator.planning.patterns import REPOSITORY_CHARACTERS, TAG_CHARACTERS, Step
 from replicator.planning.prepared import PreparedRule
 from replicator.planning.source import Source
+from replicator.values import dataclass
 
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 _WITHIN: Final = REPOSITORY_CHARACTERS - {"/"}

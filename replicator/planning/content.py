@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -11,6 +10,7 @@ from replicator.errors import ConfigError
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.rule import TagSelection
+from replicator.values import dataclass
 
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 

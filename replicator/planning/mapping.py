@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Self
 
 from replicator.errors import ConfigError, InvalidReference
 from replicator.oci.reference import DOCKER_HUB, LAYOUT, RepositoryName, Tag, canonical_registry
+from replicator.values import dataclass
 
 REPOSITORY_NAMES: Final = frozenset({"registry", "repository", "name"})
 TAG_NAMES: Final = REPOSITORY_NAMES | {"tag"}

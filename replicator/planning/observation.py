@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from datetime import datetime
 
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
+from replicator.values import dataclass
 
 
 class Presence(enum.StrEnum):

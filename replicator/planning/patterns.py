@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import string
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeAlias
 
 import re2
 
 from replicator.errors import ConfigError
+from replicator.values import dataclass
 
 TAG_CHARACTERS: Final = frozenset(string.ascii_letters + string.digits + "_.-")
 REPOSITORY_CHARACTERS: Final = frozenset(string.ascii_lowercase + string.digits + "_.-/")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
@@ -11,6 +10,7 @@ from replicator.planning.observation import DestinationTag, Presence, Published
 from replicator.planning.plan import Action, Decision
 from replicator.planning.prepared import PreparedRule, Wanted
 from replicator.planning.rule import Overwrite
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.observation import DestinationTag, Presence, Published
 from replicator.planning.plan import Action, Decision
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Self, TypeAlias
 
 from replicator.errors import ConfigError
 from replicator.planning.versions import Version, without_zeros
+from replicator.values import dataclass
 
 _TERM: Final = re.compile(r"(>=|<=|>|<|=|\^|~)?\s*([^\s,<>=^~|]+)", re.ASCII)
 _WILD: Final = re.compile(r"[vV]?(\d+(?:\.\d+)*\.)?[xX*](?:\.[xX*])*", re.ASCII)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
 from replicator.oci.platform import Platform
+from replicator.values import dataclass
 
 
 class Overwrite(enum.StrEnum):

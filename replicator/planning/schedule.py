@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from replicator.errors import ConfigError
+from replicator.values import dataclass
 
 # fmt: off
 _MONTHS: Final = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +16,7 @@ from replicator.planning.patterns import Glob, Pattern, Regex
 from replicator.planning.ranges import Range
 from replicator.planning.rule import Order, TagSelection
 from replicator.planning.versions import Version
+from replicator.values import dataclass
 
 # The capture of an include pattern that says which part of a tag is its version.
 VERSION_CAPTURE: Final = "version"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Self
 
 from replicator.errors import ConfigError, InvalidReference
@@ -15,6 +14,7 @@ from replicator.oci.reference import (
 )
 from replicator.planning.patterns import Glob
 from replicator.planning.rule import RepositorySelection
+from replicator.values import dataclass
 
 _WILD: Final = frozenset("*?[{")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from typing import Final, Self, TypeAlias
+
+from replicator.values import dataclass
 
 # A key of text in which rc10 comes after rc9: numbers and words, in turn.
 _Natural: TypeAlias = tuple[tuple[int, int, str], ...]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
@@ -12,6 +11,7 @@ import httpx
 from replicator import errors
 from replicator.oci import media_types
 from replicator.oci.strict_json import parse_json
+from replicator.values import dataclass
 
 # In bytes. The larger ones are those of callers that expect something.
 MAX_ERROR_SIZE: Final = 64 * 1024

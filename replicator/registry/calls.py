@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final
 
 import httpx
@@ -12,6 +11,7 @@ from replicator import errors
 from replicator.events import RequestKind
 from replicator.registry.answers import MAX_ERROR_SIZE, Answer
 from replicator.registry.scopes import Scope
+from replicator.values import dataclass
 
 _OK: Final = frozenset({200})
 

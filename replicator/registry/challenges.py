@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from replicator.values import dataclass
 
 # RFC 9110, sections 5.6.2, 5.6.4 and 11.2. More is read than the grammar allows: zot leaves its
 # realm unquoted, and parameters are found with nothing but a space between them.

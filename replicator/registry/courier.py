@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import httpx
@@ -19,6 +18,7 @@ from replicator.registry.scopes import Scope
 from replicator.registry.settings import RegistrySettings
 from replicator.registry.slots import Limits
 from replicator.registry.wire import NO_BODY, Wire, come_answer, has_come, read_answer
+from replicator.values import dataclass
 
 MAX_REDIRECTS: Final = 5
 # What the authenticator learns from a 401 helps at once or with the next one; a registry that

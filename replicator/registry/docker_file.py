@@ -8,7 +8,6 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -16,6 +15,7 @@ from replicator.errors import ConfigError
 from replicator.oci.reference import DOCKER_HUB, canonical_registry
 from replicator.oci.strict_json import parse_json
 from replicator.registry.settings import Credentials
+from replicator.values import dataclass
 
 # What Docker calls Docker Hub when it keeps a login.
 _HUB_SERVER: Final = "https://index.docker.io/v1/"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, Self
+
+from replicator.values import dataclass
 
 PUBLIC: Final = "public.ecr.aws"
 # The public registry's own API is in this region alone, whatever is asked.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from typing import Any, Self
 
 from replicator.registry.knowledge import Knowledge, Way
 from replicator.registry.profile import GENERIC, Shape, all_profiles
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, NoReturn, Self
 from urllib.parse import urljoin, urlsplit
 
@@ -20,6 +20,7 @@ from replicator.registry.addresses import (
     parse_networks,
 )
 from replicator.registry.settings import RegistrySettings
+from replicator.values import dataclass
 
 # https://docker.io serves a web site; the API is here.
 _HUB_ENDPOINT: Final = "registry-1.docker.io"

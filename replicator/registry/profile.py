@@ -5,13 +5,13 @@ from __future__ import annotations
 import enum
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from replicator.errors import ConfigError
+from replicator.values import dataclass
 
 GENERIC: Final = "generic"
 

@@ -6,9 +6,10 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Final
+
+from replicator.values import dataclass
 
 REPEATED_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, Self
+
+from replicator.values import dataclass
 
 # Of all scopes of one token. A registry that names another one each time would make the request
 # for a token, and the token, grow without end.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass
 from typing import TypeVar
 
 import httpx
@@ -26,6 +25,7 @@ from replicator.registry.retry import Clock, asked_wait
 from replicator.registry.settings import RegistrySettings
 from replicator.registry.slots import Limits
 from replicator.registry.wire import NO_ANSWER, Wire, come_answer, has_come, no_answer
+from replicator.values import dataclass
 
 T = TypeVar("T")
 

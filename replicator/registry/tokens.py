@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -15,6 +15,7 @@ import httpx
 
 from replicator.registry.scopes import Scope
 from replicator.registry.settings import Credentials
+from replicator.values import dataclass
 
 CLIENT_ID: Final = "replicator"
 

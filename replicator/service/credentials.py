@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -14,6 +13,7 @@ from replicator.registry.settings import Credentials
 from replicator.service.sealing import Place, rewrap, seal, unseal
 from replicator.service.secret_key import SecretKeys
 from replicator.store.credentials import CredentialRecord
+from replicator.values import dataclass
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}", re.ASCII)
 _TABLE: Final = "credential"

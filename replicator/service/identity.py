@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from replicator.errors import AccessDenied
 from replicator.planning.patterns import Glob
+from replicator.values import dataclass
 
 
 class Role(enum.StrEnum):

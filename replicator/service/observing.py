@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from replicator.errors import ReplicatorError
@@ -18,6 +18,7 @@ from replicator.service.destination_view import UNKNOWN, DestinationView
 from replicator.service.freshness import Freshness
 from replicator.service.ledger_reader import LedgerReader
 from replicator.transfer.sides import reading_source
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

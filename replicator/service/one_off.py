@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 
 from replicator.oci.platform import Platform
@@ -16,6 +16,7 @@ from replicator.service.report import COUNTS, RunReport, TagFailure, count_of, d
 from replicator.service.requests import RequestCounts, by_name, counted_requests
 from replicator.store.records import RunState
 from replicator.transfer.order import Result, Tally
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Self
 
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.rule import Prune, Rule
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

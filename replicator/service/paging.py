@@ -6,10 +6,10 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from replicator.errors import InvalidRequest
+from replicator.values import dataclass
 
 T = TypeVar("T")
 

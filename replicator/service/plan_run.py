@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
@@ -23,6 +22,7 @@ from replicator.service.run_context import Handling, RunContext
 from replicator.service.tag_run import PlannedCopy, TagRun
 from replicator.store.documents import rule_to_document
 from replicator.transfer.concurrency import together
+from replicator.values import dataclass
 
 _AT_ONCE: Final = 32
 # What may differ between the rule of a plan and the rule now.

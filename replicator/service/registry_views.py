@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +15,7 @@ from replicator.registry.profile import profile_for
 from replicator.registry.settings import RegistrySettings
 from replicator.service.identity import Identity
 from replicator.service.paging import Page, page_of, read_cursor
+from replicator.values import dataclass
 
 _USER: Final = re.compile(r"(?<=://)[^/@]*@")
 

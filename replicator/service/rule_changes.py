@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from replicator.errors import ConfigError, RuleConflict
 from replicator.planning.rule import Origin, Rule
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from replicator.errors import ConfigError
 from replicator.service.secret_key import SecretKey, SecretKeys
+from replicator.values import dataclass
 
 # Which layout the bytes have; another one gets another prefix.
 _VERSION: Final = b"rs1:"

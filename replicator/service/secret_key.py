@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from replicator.errors import ConfigError
+from replicator.values import dataclass
 
 # 32 characters of base64 are 192 random bits; what people think up needs more to be as good.
 _SHORTEST: Final = 32

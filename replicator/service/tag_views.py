@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from replicator.errors import InvalidReference
@@ -14,6 +14,7 @@ from replicator.service.explaining import Explainer, Explanation, Place
 from replicator.service.identity import Identity
 from replicator.service.rule_views import RuleViews
 from replicator.store.places import BlobPlace
+from replicator.values import dataclass
 
 
 class Places(Protocol):

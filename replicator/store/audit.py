@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from replicator.store.actor import current_actor
 from replicator.store.database import Database
 from replicator.store.operating_tables import audit
 from replicator.store.text import storable
+from replicator.values import dataclass
 
 # What the first row has in place of the hash of the row before it.
 _BEGINNING: Final = "0" * 64

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from replicator.errors import CredentialNotFound
 from replicator.store.audit import Change, append
 from replicator.store.database import Database
 from replicator.store.operating_tables import credential
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

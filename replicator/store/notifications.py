@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
@@ -14,6 +13,7 @@ from replicator.store.operating_tables import notification
 from replicator.store.records import RunState
 from replicator.store.tables import rule, run
 from replicator.store.upsert import upsert
+from replicator.values import dataclass
 
 # Channel, rule, topic.
 Key: TypeAlias = tuple[str, str, str]

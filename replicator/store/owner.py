@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, or_, select
@@ -14,6 +13,7 @@ from replicator.planning.observation import Published
 from replicator.store.database import Database
 from replicator.store.published import PublishedReader
 from replicator.store.tables import blob_location, published_tag
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

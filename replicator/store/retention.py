@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from replicator.store.database import Database
 from replicator.store.records import RunState
 from replicator.store.tables import rule_fire, run
+from replicator.values import dataclass
 
 # Rows that one transaction deletes, with the actions of each run: others wait for it on SQLite.
 _BATCH: Final = 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from sqlalchemy import Select, func, or_, select, tuple_
@@ -16,6 +15,7 @@ from replicator.store.database import Database
 from replicator.store.records import ActionRecord, Outcome, RunRecord, RunState
 from replicator.store.run_rows import run_from_row
 from replicator.store.tables import action, run
+from replicator.values import dataclass
 
 # Registry, repository and tag of the last action of a page.
 ActionKey: TypeAlias = tuple[str, str, str]

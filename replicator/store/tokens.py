@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from replicator.errors import NameTaken, TokenNotFound
 from replicator.store.audit import Change, append
 from replicator.store.database import Database
 from replicator.store.operating_tables import api_token
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

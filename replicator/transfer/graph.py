@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from replicator.errors import InvalidManifest
@@ -12,6 +11,7 @@ from replicator.oci.digest import Digest
 from replicator.oci.manifest import Manifest
 from replicator.transfer.manifest_reader import ManifestReader
 from replicator.transfer.sides import reading_source
+from replicator.values import dataclass
 
 # Levels of manifests, the root's included.
 MAX_DEPTH: Final = 8

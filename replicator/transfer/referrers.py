@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from replicator.errors import ReferrerFailed, ReplicatorError
@@ -16,6 +15,7 @@ from replicator.transfer.graph import Graph, read_graph
 from replicator.transfer.manifest_reader import ManifestReader
 from replicator.transfer.order import Order
 from replicator.transfer.sides import SOURCE, reading_source, reason_of
+from replicator.values import dataclass
 
 # A signature of an SBOM is the second; nobody signs further down.
 MAX_REFERRER_DEPTH: Final = 2

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from replicator.oci.manifest import Manifest
 from replicator.oci.reference import Tag
 from replicator.oci.strict_json import parse_json
 from replicator.transfer.referrers import Attachment, Waves
+from replicator.values import dataclass
 
 # The annotation by which a manifest that we made says which one it was made from.
 REPOINTED_FROM: Final = "replicator.repointed-from"

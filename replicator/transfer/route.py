@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from replicator.oci.reference import RepositoryName
 from replicator.registry.protocols import RepositoryReader, RepositoryWriter
 from replicator.transfer.roll import Roll
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

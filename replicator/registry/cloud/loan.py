@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from replicator.errors import ReplicatorError
 from replicator.registry.settings import Credentials
+from replicator.values import dataclass
 
 # In seconds. What has less than this left is renewed. Whoever uses credentials reads them anew
 # every five minutes, so that what they got has to be good for longer.

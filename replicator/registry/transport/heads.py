@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 import httptools
 import httpx
+
+from replicator.values import dataclass
 
 # Bytes of heads that are received for one answer, those of interim answers included.
 MAX_HEAD_SIZE: Final = 64 * 1024

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -16,6 +15,7 @@ from replicator.planning.source import Source
 from replicator.service.engine import Engine
 from replicator.service.hooks.events import repositories_of
 from replicator.store.records import RunRecord
+from replicator.values import dataclass
 
 _log = logging.getLogger(__name__)
 
