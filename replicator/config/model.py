@@ -47,13 +47,15 @@ class ServiceSettings:
 class RegistryEntry:
     """How one registry is reached, and where its credentials come from, if the file says so.
 
-    Its notices show a secret that *webhook_secret_file* has, one a line, or *webhook_secret_env*.
+    *logins* are other credentials, by the path below which they are used. Its notices show a
+    secret that *webhook_secret_file* has, one a line, or *webhook_secret_env*.
     """
 
     settings: RegistrySettings
     credential: CredentialSource | None = None
     webhook_secret_file: Path | None = None
     webhook_secret_env: str = ""
+    logins: Mapping[str, CredentialSource] = field(default_factory=dict)
 
     @property
     def login(self) -> str:

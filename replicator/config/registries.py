@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,19 +39,30 @@ def read_registries(value: Any, where: str, folder: Path) -> dict[str, RegistryE
         raise values.wrong("tables", value, where, '; write [registries."HOST"] above each')
     table = registry_table(folder)
     entries: dict[str, RegistryEntry] = {}
+    logins: list[tuple[str, Any, str]] = []
     for host, given in value.items():
         place = within(where, host)
         _check_quotes(host, given, table.keys, where)
+        if "/" in host and "://" not in host:
+            logins.append((host, given, place))
+            continue
         name = _name(host, place)
         if name in entries:
             raise ConfigError(f"{place}: this is {name} again; put both into one table")
         entries[name] = _entry(name, table(given, place), place)
+    for host, given, place in logins:
+        _add_login(entries, host, login_table(folder)(given, place), place)
     return entries
 
 
 def read_entry(name: str, given: Any, where: str, folder: Path) -> RegistryEntry:
     """Read one entry, as ``read_registries`` does. Raises ConfigError."""
     return _entry(_name(name, where), registry_table(folder)(given, where), where)
+
+
+def login_table(folder: Path) -> Table:
+    """Return the reader of an entry that is for less than a host."""
+    return Table({"credential": credential_table(folder)}, example='[registries."HOST/PATH"]')
 
 
 def registry_table(folder: Path) -> Table:
@@ -117,6 +129,27 @@ def _entry(name: str, given: dict[str, Any], where: str) -> RegistryEntry:
         raise ConfigError(f"{where}: {' and '.join(_WEBHOOK)} say the same; keep one of them")
     settings = RegistrySettings(name, tls=tls, timeouts=timeouts, **given)
     return RegistryEntry(settings, credential, **webhook)
+
+
+def _add_login(
+    entries: dict[str, RegistryEntry], place: str, given: dict[str, Any], where: str
+) -> None:
+    """Add the login for what is below ``HOST/PATH`` to the entry of the host."""
+    host, _, path = place.partition("/")
+    name = _name(host, where)
+    credential = _credential(given.get("credential"), within(where, "credential"))
+    if credential is None:
+        raise ConfigError(f"{where}: an entry for a path is for its credential; add it")
+    try:
+        RepositoryName(name, path)
+    except InvalidReference as error:
+        raise ConfigError(f"{where}: {error}") from None
+    entry = entries.get(name) or RegistryEntry(RegistrySettings(name))
+    if path in entry.logins:
+        raise ConfigError(f"{where}: this is {name}/{path} again; put both into one table")
+    logins = {**entry.logins, path: credential}
+    settings = replace(entry.settings, logins=tuple(logins))
+    entries[name] = replace(entry, settings=settings, logins=logins)
 
 
 def _credential(given: dict[str, Any] | None, where: str) -> CredentialSource | None:

@@ -26,11 +26,14 @@ class Authenticator:
     times slower.
     """
 
-    def __init__(self, gate: Gate, keychain: Keychain, send: Send, *, clock: Clock) -> None:
+    def __init__(
+        self, gate: Gate, keychain: Keychain, send: Send, *, clock: Clock, login: str = ""
+    ) -> None:
+        """Use the credentials that *keychain* has for *login*, if not for the registry itself."""
         self._gate = gate
         self._send = send
         self._clock = clock
-        self._login = Login(gate.registry, keychain, clock)
+        self._login = Login(login or gate.registry, keychain, clock)
         self._client = TokenClient(gate, self._login, send, clock=clock)
         self._bearer: Bearer | None = None
         self._basic = False

@@ -24,6 +24,7 @@ from replicator.registry.gate import Gate, Origin
 from replicator.registry.groundwork import Groundwork
 from replicator.registry.keychain import Keychain
 from replicator.registry.knowledge import Knowledge
+from replicator.registry.logins_by_path import LoginsByPath
 from replicator.registry.mirrors import Mirrors
 from replicator.registry.overview import Overview
 from replicator.registry.pagination import MAX_PAGE_SIZE, names
@@ -49,7 +50,7 @@ class Registry:
     """Speaks to one registry, within its limits; closed when nobody needs it any more."""
 
     def __init__(
-        self, sender: Sender, authenticator: Authenticator, vendors: Vendors, mirrors: Mirrors
+        self, sender: Sender, authenticator: LoginsByPath, vendors: Vendors, mirrors: Mirrors
     ) -> None:
         self._sender = sender
         self._mirrors = mirrors
@@ -193,7 +194,12 @@ def open_registry(
         return await wire.transmit(kind, request)
 
     logins = EntraExchange(keychain, gate, send, clock=clock)
-    authenticator = Authenticator(gate, logins, send, clock=clock)
+
+    def authenticate(prefix: str) -> Authenticator:
+        login = f"{settings.name}/{prefix}" if prefix else settings.name
+        return Authenticator(gate, logins, send, clock=clock, login=login)
+
+    authenticator = LoginsByPath(authenticate, settings.logins)
     knowledge = Knowledge(profile)
     if facts and settings.name in facts:
         apply(facts[settings.name], knowledge)

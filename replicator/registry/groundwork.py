@@ -9,8 +9,8 @@ from typing import Final, TypeVar
 from replicator import errors
 from replicator.events import RequestKind
 from replicator.oci.reference import RepositoryName
-from replicator.registry.auth import Authenticator
 from replicator.registry.calls import Call, pull
+from replicator.registry.logins_by_path import LoginsByPath
 from replicator.registry.pagination import MAX_PAGE_SIZE
 from replicator.registry.sending import Sender
 from replicator.registry.settings import Create
@@ -29,7 +29,7 @@ class Groundwork:
     It costs nothing where everything is there: only a refused write makes us look.
     """
 
-    def __init__(self, sender: Sender, authenticator: Authenticator, vendors: Vendors) -> None:
+    def __init__(self, sender: Sender, authenticator: LoginsByPath, vendors: Vendors) -> None:
         self._sender = sender
         self._authenticator = authenticator
         self._vendors = vendors
@@ -100,7 +100,7 @@ class Groundwork:
         self, name: RepositoryName, refusal: errors.RegistryError, made_before: int
     ) -> bool:
         """Make what *name* lacks; say whether writing to it is worth another attempt."""
-        creator = self._vendors.creator(self._sender.knowledge.profile)
+        creator = self._vendors.creator(self._sender.knowledge.profile, name.path)
         if creator is None:
             return False
         async with self._looking:

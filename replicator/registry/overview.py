@@ -103,7 +103,7 @@ class Overview:
         """Return the vendor's API, unless it refused us lately."""
         if self._sender.clock.monotonic() < self._refused.get(_namespace(path), 0.0):
             return None
-        return self._vendors.of(self._sender.knowledge.profile)
+        return self._vendors.of(self._sender.knowledge.profile, path)
 
     def _remember(self, path: str, error: RegistryError) -> None:
         """Do without the vendor's API, and say so once."""

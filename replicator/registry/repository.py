@@ -128,7 +128,7 @@ class Repository:
     def deletes_tags(self) -> bool:
         """Whether a tag can be deleted here without what it names and its other tags."""
         profile = self._sender.knowledge.profile
-        return profile.deletes_tags or self._vendors.remover(profile) is not None
+        return profile.deletes_tags or self._vendors.remover(profile, self._name.path) is not None
 
     async def delete_tag(self, tag: Tag) -> None:
         """Delete *tag* and nothing else.
@@ -136,7 +136,7 @@ class Repository:
         Raises NotFound, Denied or Unauthorized where the login may not, or Rejected where the
         registry deletes by digest alone. Whether the tag may go is for the caller to prove.
         """
-        remover = self._vendors.remover(self._sender.knowledge.profile)
+        remover = self._vendors.remover(self._sender.knowledge.profile, self._name.path)
         if remover is None:
             await self._manifests.delete(tag)
         else:

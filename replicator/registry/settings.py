@@ -48,9 +48,9 @@ class CredentialSource:
     """Where the credentials of one registry come from, as its configuration says.
 
     At most one of the three ways to give a password is set, and at most one to give an identity
-    token; with *cloud* none is, and with
-    *stored*, the name of one that the database keeps, neither. Environment and files are read when the credentials are needed,
-    each time anew, so that a rotated secret takes effect without a restart.
+    token; with *cloud* none is, and with *stored*, the name of one that the database keeps,
+    neither. Environment and files are read when the credentials are needed, each time anew, so
+    that a rotated secret takes effect without a restart.
     """
 
     username: str = ""
@@ -105,7 +105,8 @@ class RegistrySettings:
     served, when that is elsewhere, and *api_endpoint* the same for its vendor's own API. *kind*
     is the profile; empty means: guess. *plain_http* None means: plain for loopback hosts that do
     not speak TLS, never for others. *bandwidth* is in bytes a second, 0 for no limit;
-    *requests_per_second* likewise. *pull_reserve* is what is left of a limit on pulls.
+    *requests_per_second* likewise. *pull_reserve* is what is left of a limit on pulls. *logins*
+    are paths below which another login is used; the keychain has it by the host and the path.
     """
 
     name: str
@@ -129,3 +130,4 @@ class RegistrySettings:
     upload_origins: tuple[str, ...] = ()
     max_manifest_size: int = MAX_MANIFEST_SIZE
     timeouts: Timeouts = field(default_factory=Timeouts)
+    logins: tuple[str, ...] = ()

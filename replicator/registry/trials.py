@@ -16,10 +16,10 @@ from replicator.oci import media_types
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.registry.answers import Answer
-from replicator.registry.auth import Authenticator
 from replicator.registry.calls import Body, Call, pull, push
 from replicator.registry.claims import claims_of
 from replicator.registry.links import next_link
+from replicator.registry.logins_by_path import LoginsByPath
 from replicator.registry.pagination import MAX_PAGE_SIZE
 from replicator.registry.sending import Sender
 
@@ -34,7 +34,7 @@ _ANY: Final = frozenset(range(200, 500)) - {401, 403, 429}
 class Trials:
     """Tries one repository. Those that write leave blobs behind that nothing refers to."""
 
-    def __init__(self, sender: Sender, authenticator: Authenticator, name: RepositoryName) -> None:
+    def __init__(self, sender: Sender, authenticator: LoginsByPath, name: RepositoryName) -> None:
         self._sender = sender
         self._authenticator = authenticator
         self._name = name

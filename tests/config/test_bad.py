@@ -272,6 +272,14 @@ MISTAKES = [
         f'{CREDENTIAL}{{ username = "me", password = 5678 }}\n',
         'registries."docker.io".credential.password: expected text in quotes',
     ),
+    (
+        '[registries."quay.io/team"]\nkind = "quay"\n',
+        'registries."quay.io/team".kind: unknown key; known are credential',
+    ),
+    (
+        '[registries."quay.io/team"]\n',
+        'registries."quay.io/team": an entry for a path is for its credential; add it',
+    ),
     # Rules as a whole.
     (f"{RULE}{RULE}", 'rule "base": two rules have this name; rename one'),
     ('[[rules]]\nsource = "a"\n', 'rules[1]: has no name; add name = "…"'),

@@ -55,10 +55,10 @@ def lines_by_section() -> dict[str, dict[str, tuple[int, bool]]]:
 
 
 def test_every_field_can_be_configured() -> None:
-    registry = names_of(RegistrySettings) - {"name", "tls"} | names_of(Tls) - {"verify"}
+    registry = names_of(RegistrySettings) - {"name", "tls", "logins"} | names_of(Tls) - {"verify"}
 
     assert set(SECTIONS["service"]) == names_of(ServiceSettings)
-    entry = names_of(RegistryEntry) - {"settings"}
+    entry = names_of(RegistryEntry) - {"settings", "logins"}
     assert set(registry_table(HERE).keys) == registry | entry | {"insecure"}
     assert set(credential_table(HERE).keys) == names_of(CredentialSource)
     assert set(TIMEOUTS) == names_of(Timeouts)
@@ -112,5 +112,6 @@ def test_what_the_example_switches_off_can_be_switched_on(tmp_path: Path, number
 
 def test_nothing_of_the_configuration_is_left_out_here() -> None:
     assert names_of(Config) == {"path", "service", "registries", "rules", "channels"}
-    entry = {"settings", "credential", "webhook_secret_file", "webhook_secret_env"}
+    # Logins are entries of their own, for a path.
+    entry = {"settings", "credential", "logins", "webhook_secret_file", "webhook_secret_env"}
     assert names_of(RegistryEntry) == entry

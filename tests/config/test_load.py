@@ -207,3 +207,24 @@ def test_secrets_are_not_shown_by_accident(file: Path) -> None:
     config = load_config(file, {})
 
     assert "s3cret" not in repr(config)
+
+
+def test_an_entry_for_a_path_is_another_login_of_its_host(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        """
+        [registries."quay.io/team"]
+        credential = { username = "team+robot", password = "first" }
+
+        [registries."quay.io"]
+        max_concurrency = 4
+        credential = { username = "acme", password = "second" }
+        """
+    )
+
+    (entry,) = load_config(file, {}).registries.values()
+
+    assert (entry.settings.name, entry.settings.max_concurrency) == ("quay.io", 4)
+    assert entry.settings.logins == ("team",)
+    assert entry.logins == {"team": CredentialSource("team+robot", password="first")}
+    assert entry.credential == CredentialSource("acme", password="second")

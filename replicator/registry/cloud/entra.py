@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from typing import Final
 from urllib.parse import urlencode
 
@@ -38,8 +39,8 @@ class EntraExchange:
         self._gate = gate
         self._send = send
         self._clock = clock
-        self._exchanged: Loan | None = None
-        self._refusals = Refusals()
+        self._exchanged: dict[str, Loan] = {}
+        self._refusals: defaultdict[str, Refusals] = defaultdict(Refusals)
         self._exchanging = asyncio.Lock()
 
     async def credentials_for(self, registry: str) -> Credentials | None:
@@ -48,15 +49,15 @@ class EntraExchange:
         if credentials is None or not credentials.entra_token:
             return credentials
         async with self._exchanging:
-            now = self._clock.now()
-            if self._exchanged is None or self._exchanged.is_due(now):
-                self._refusals.raise_recent(now)
+            now, refusals = self._clock.now(), self._refusals[registry]
+            if registry not in self._exchanged or self._exchanged[registry].is_due(now):
+                refusals.raise_recent(now)
                 try:
-                    self._exchanged = await self._exchange(credentials.entra_token)
+                    self._exchanged[registry] = await self._exchange(credentials.entra_token)
                 except ReplicatorError as error:
-                    self._refusals.note(error, now)
+                    refusals.note(error, now)
                     raise
-            return self._exchanged.credentials
+            return self._exchanged[registry].credentials
 
     async def _exchange(self, token: str) -> Loan:
         registry = self._gate.registry

@@ -12,6 +12,7 @@ from replicator.registry.gate import Gate
 from replicator.registry.keychain import Keychain
 from replicator.registry.knowledge import Knowledge
 from replicator.registry.login import Login
+from replicator.registry.logins_by_path import login_for
 from replicator.registry.profile import Profile, profile_for
 from replicator.registry.sending import Sender
 from replicator.registry.slots import Limits
@@ -28,16 +29,26 @@ class Vendors:
     """
 
     def __init__(
-        self, sender: Sender, keychain: Keychain, send: Send, *, listener: Listener
+        self,
+        sender: Sender,
+        keychain: Keychain,
+        send: Send,
+        *,
+        listener: Listener,
+        login: str = "",
     ) -> None:
         self._sender = sender
         self._keychain = keychain
         self._send = send
         self._listener = listener
+        self._login_name = login or sender.registry
+        self._with_other_logins: dict[str, Vendors] = {}
         self._vendors: dict[str, Vendor | None] = {}
 
-    def of(self, profile: Profile) -> Vendor | None:
-        """Return the adapter for *profile*'s kind, None if there is none."""
+    def of(self, profile: Profile, path: str = "") -> Vendor | None:
+        """Return the adapter for *profile*'s kind, with the login for *path*; None if none."""
+        if prefix := login_for(path, self._sender.settings.logins):
+            return self._with_login(prefix).of(profile)
         if profile.kind not in self._vendors:
             self._vendors[profile.kind] = self._make(profile)
         return self._vendors[profile.kind]
@@ -112,14 +123,14 @@ class Vendors:
         sender = self._elsewhere(self._gate(replace(profile, api_endpoint=host.api)), unsigned)
         return Ecr(EcrApi(sender, login, host), self._sender.registry)
 
-    def creator(self, profile: Profile) -> Creator | None:
+    def creator(self, profile: Profile, path: str = "") -> Creator | None:
         """Return what makes repositories for *profile*'s kind, None if there is nothing."""
-        vendor = self.of(profile)
+        vendor = self.of(profile, path)
         return vendor if isinstance(vendor, Creator) else None
 
-    def remover(self, profile: Profile) -> TagRemover | None:
+    def remover(self, profile: Profile, path: str = "") -> TagRemover | None:
         """Return what deletes tags for *profile*'s kind, None where the registry itself does."""
-        vendor = self.of(profile)
+        vendor = self.of(profile, path)
         return vendor if isinstance(vendor, TagRemover) else None
 
     def with_password(self) -> Sender:
@@ -127,7 +138,19 @@ class Vendors:
         return self._here(FromLogin(self._login(), basic_header))
 
     def _login(self) -> Login:
-        return Login(self._sender.registry, self._keychain, self._sender.clock)
+        return Login(self._login_name, self._keychain, self._sender.clock)
+
+    def _with_login(self, prefix: str) -> Vendors:
+        """Return what makes adapters with the login for paths below *prefix*."""
+        if prefix not in self._with_other_logins:
+            self._with_other_logins[prefix] = Vendors(
+                self._sender,
+                self._keychain,
+                self._send,
+                listener=self._listener,
+                login=f"{self._sender.registry}/{prefix}",
+            )
+        return self._with_other_logins[prefix]
 
     def _knows_api(self, profile: Profile) -> bool:
         """Whether it is known where the API of just this registry is.
