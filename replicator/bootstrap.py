@@ -7,7 +7,7 @@ looks at the history speaks to no registry.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,20 +29,26 @@ if TYPE_CHECKING:
     from replicator.registry.settings import Credentials
     from replicator.service.credentials import CredentialDesk
     from replicator.service.desk import Desk
+    from replicator.service.engine import Engine
     from replicator.service.explaining import Explainer
     from replicator.service.hooks.desk import HookDesk
+    from replicator.service.lease import Lease
     from replicator.service.one_off import OneOff
+    from replicator.service.probes import Probes
     from replicator.service.protocols import Repository
     from replicator.service.registries import Registries
     from replicator.service.registry_desk import RegistryDesk
     from replicator.service.rulebook import Rulebook
     from replicator.service.runner import Runner
     from replicator.service.secret_key import SecretKeys
-    from replicator.service.serving import Serving
+    from replicator.service.serving import Role, Serving
+    from replicator.service.signs_of_life import SignsOfLife
     from replicator.service.status import RuleStatus
     from replicator.service.tokens import TokenDesk
+    from replicator.service.worker import Worker
     from replicator.store.audit import Audit
     from replicator.store.database import Database
+    from replicator.store.owner import Owner
     from replicator.store.queue import Queue
     from replicator.store.registries import KeptRegistries
     from replicator.store.registry_facts import KeptFacts
@@ -113,15 +119,19 @@ class Service:
     runs: Runs
     runner: Runner
     database: Database
+    lease: Lease
 
 
 @asynccontextmanager
-async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[Service]:
+async def open_service(
+    config: Config, *, listener: Listener, probes: Probes | None = None
+) -> AsyncIterator[Service]:
     """Build what carries out rules; an embedded database is made on the spot.
 
     Raises StoreError if the database cannot be used.
     """
     from replicator.service.lease import Lease
+    from replicator.service.probes import Probes, both
     from replicator.service.rulebook import Rulebook
     from replicator.service.runner import RunLimits, Runner
     from replicator.store.database import Database
@@ -143,7 +153,8 @@ async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[S
     ):
         ledger, runs = Ledger(database), _runs(database)
         inventory = LedgerInventory(ledger, _now, trusted_for=config.service.confirm_after)
-        lease = Lease()
+        probes = probes or Probes()
+        lease = Lease(probes.timing.safe)
         # With a file it can be seen that a process is there, so nobody takes its runs.
         guard = pass_by if database.embedded else lease.check
         runner = Runner(
@@ -152,7 +163,7 @@ async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[S
                 inventory=inventory,
                 unfinished=_unfinished(database),
                 listener=listener,
-                fail_point=guard,
+                fail_point=both(probes.pass_point, guard),
             ),
             ledger=ledger,
             runs=runs,
@@ -164,7 +175,7 @@ async def open_service(config: Config, *, listener: Listener) -> AsyncIterator[S
             lease=lease,
         )
         try:
-            yield Service(Rulebook(Rules(database), config.rules), runs, runner, database)
+            yield Service(Rulebook(Rules(database), config.rules), runs, runner, database, lease)
         finally:
             await inventory.flush()
 
@@ -183,29 +194,36 @@ class Served:
     live: LiveRuns
     hooks: HookDesk
     webhook_secrets: Callable[[str], Sequence[str]]
+    roles: Collection[Role]
 
 
 @asynccontextmanager
-async def open_serving(config: Config) -> AsyncIterator[Served]:
-    """Build what runs rules on time; an embedded database is made on the spot.
+async def open_serving(
+    config: Config, roles: Collection[Role] = (), *, probes: Probes | None = None
+) -> AsyncIterator[Served]:
+    """Build what runs rules on time, in some *roles* or in all; an embedded database is made on
+    the spot.
 
-    Raises StoreError if the database cannot be used.
+    Raises ConfigError when the database is a file and not all roles are wanted, StoreError if the
+    database cannot be used.
     """
     from replicator.config.webhooks import webhook_secrets
     from replicator.events import to_all
     from replicator.notify.delivery import Delivery
     from replicator.notify.notifier import Notifier
     from replicator.service.alarm import ClockAlarm
-    from replicator.service.engine import LocalEngine
+    from replicator.service.heeding import Act, heed
     from replicator.service.hooks.desk import HookDesk
     from replicator.service.housekeeping import Housekeeping
+    from replicator.service.probes import Probes
     from replicator.service.scheduler import Scheduler
-    from replicator.service.serving import Serving
-    from replicator.service.worker import Worker
+    from replicator.service.serving import Loop, Role, Serving
     from replicator.store.dirty import DirtyRepositories
     from replicator.store.fires import Fires
+    from replicator.store.notices import CANCELLED, RULES
     from replicator.store.notifications import Notifications
     from replicator.store.owner import Owner
+    from replicator.store.reaper import Reaper
     from replicator.store.retention import Keep, Retention
     from replicator.store.rules import Rules
     from replicator.store.services import Services
@@ -213,45 +231,60 @@ async def open_serving(config: Config) -> AsyncIterator[Served]:
     from replicator.telemetry.logging import log_event
     from replicator.telemetry.metrics import Metrics
 
-    metrics, engine, owner = Metrics(), LocalEngine(), Owner.this_process()
+    probes, roles = probes or Probes(), frozenset(roles) or frozenset(Role)
+    metrics, owner = Metrics(), Owner.this_process()
     live = LiveRuns()
-    async with open_service(config, listener=to_all(metrics.hear, log_event, live.hear)) as service:
-        queue = _queue(service.database)
+    listener = to_all(metrics.hear, log_event, live.hear)
+    async with open_service(config, listener=listener, probes=probes) as service:
+        _require_all_roles(service.database, roles)
+        engine = _engine(service.database)
         scheduler = Scheduler(
-            fires=Fires(service.database), alarm=ClockAlarm(), engine=engine, clock=_now
-        )
-        worker = Worker(
-            queue=queue,
-            runner=service.runner,
+            fires=Fires(service.database),
+            alarm=ClockAlarm(),
             engine=engine,
             clock=_now,
-            tell=lambda report: metrics.count_run(report.state.value, report.counts),
+            pass_step=probes.pass_step,
         )
+        worker, life = _worker(service, engine, owner, metrics, probes)
         hooks = HookDesk(
             rules=Rules(service.database),
             marks=DirtyRepositories(service.database),
             engine=engine,
             clock=_now,
         )
-        serving = Serving(
-            scheduler=scheduler,
-            worker=worker,
-            runner=service.runner,
-            queue=queue,
-            services=Services(service.database, owner, _now()),
-            hooks=hooks,
-            telling=Notifier(
-                config.channels,
-                kept=Notifications(service.database),
-                post=Delivery(os.environ, _now),
-                clock=_now,
-            ).run,
-            housekeeping=Housekeeping(
-                retention=Retention(service.database),
-                keep=Keep(config.service.keep_history, config.service.keep_runs),
-                clock=_now,
-            ),
+        housekeeping = Housekeeping(
+            retention=Retention(service.database),
+            keep=Keep(config.service.keep_history, config.service.keep_runs),
             clock=_now,
+        )
+        telling = Notifier(
+            config.channels,
+            kept=Notifications(service.database),
+            post=Delivery(os.environ, _now),
+            clock=_now,
+        )
+        acts: dict[str, Act] = {}
+        starting: list[Loop] = []
+        lasting: list[Loop] = []
+        if Role.SCHEDULER in roles:
+            acts[RULES] = scheduler.look
+            starting += (scheduler.run, hooks.run)
+            lasting += (housekeeping.run, telling.run)
+        if Role.WORKER in roles:
+            acts[CANCELLED] = life.look
+            starting += (worker.run, engine.run)
+            lasting.append(life.keep)
+        if not service.database.embedded:
+            lasting.append(partial(heed, service.database.notices, acts))
+        serving = Serving(
+            scheduler=scheduler if Role.SCHEDULER in roles else None,
+            worker=worker if Role.WORKER in roles else None,
+            starting=starting,
+            lasting=lasting,
+            reaper=Reaper(service.database, grace=probes.timing.grace_time),
+            services=Services(service.database, owner, _now()),
+            clock=_now,
+            timing=probes.timing,
         )
         yield Served(
             serving,
@@ -261,7 +294,58 @@ async def open_serving(config: Config) -> AsyncIterator[Served]:
             live,
             hooks,
             lambda registry: webhook_secrets(config, registry, os.environ),
+            roles,
         )
+
+
+def _require_all_roles(database: Database, roles: Collection[Role]) -> None:
+    from replicator.errors import ConfigError
+    from replicator.service.serving import Role
+
+    if database.embedded and frozenset(roles) != frozenset(Role):
+        raise ConfigError(
+            "a database in a file is one service's, which does everything; leave out --role, or "
+            'use PostgreSQL: database = "postgresql://USER@HOST/NAME"'
+        )
+
+
+def _engine(database: Database) -> Engine:
+    from replicator.service.carried_engine import ProcrastinateEngine
+    from replicator.service.engine import LocalEngine
+    from replicator.store.carrier import QUEUE, TASK
+
+    if database.embedded:
+        return LocalEngine()
+    return ProcrastinateEngine(database.dsn, queue=QUEUE, task=TASK)
+
+
+def _worker(
+    service: Service, engine: Engine, owner: Owner, metrics: Metrics, probes: Probes
+) -> tuple[Worker, SignsOfLife]:
+    """Build what takes up items, and what keeps them its own meanwhile."""
+    from replicator.service.item_runner import ItemRunner
+    from replicator.service.signs_of_life import SignsOfLife
+    from replicator.service.worker import Worker
+    from replicator.store.items import Items
+
+    items = Items(service.database, owner, lease=probes.timing.lease_time)
+    life = SignsOfLife(items, lease=service.lease, clock=_now, timing=probes.timing)
+    runner = ItemRunner(
+        means=service.runner.means,
+        items=items,
+        life=life,
+        wake=engine.send,
+        pass_step=probes.pass_step,
+    )
+    worker = Worker(
+        items=items,
+        runner=runner,
+        engine=engine,
+        clock=_now,
+        tell=lambda report: metrics.count_run(report.state.value, report.counts),
+        pass_step=probes.pass_step,
+    )
+    return worker, life
 
 
 @asynccontextmanager
@@ -542,6 +626,14 @@ async def open_audit(config: Config) -> AsyncIterator[Audit]:
         yield Audit(database)
 
 
+async def write_down(config: Config, action: str, kind: str, name: str) -> None:
+    """Write down in the audit what somebody asked for. Raises StoreError."""
+    from replicator.store.audit import Change
+
+    async with open_audit(config) as audit:
+        await audit.add(Change(action, kind, name))
+
+
 async def with_kept_registries(config: Config, database: Database | None = None) -> Config:
     """Return *config* with the registries that the database keeps; those of the file go first."""
     from replicator.config.kept_registries import with_kept
@@ -603,10 +695,9 @@ def _unfinished(database: Database) -> UnfinishedUploads:
 
 
 def _queue(database: Database) -> Queue:
-    from replicator.store.owner import Owner
     from replicator.store.queue import Queue
 
-    return Queue(database, Owner.this_process())
+    return Queue(database)
 
 
 def _open_layout(folder: Path) -> Repository:

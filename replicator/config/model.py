@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from replicator.config.values import Listen
 from replicator.planning.rule import Rule
 from replicator.registry.settings import CredentialSource, RegistrySettings
+from replicator.values import dataclass
 
 if TYPE_CHECKING:
     from replicator.notify.settings import Channel

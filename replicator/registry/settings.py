@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
 
 from replicator.oci.manifest import MAX_MANIFEST_SIZE
+from replicator.values import dataclass
 
 
 class Cloud(enum.StrEnum):
