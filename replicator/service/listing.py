@@ -36,13 +36,18 @@ class TagListing:
 
     ``error`` is why the listing is not all of it, if something broke off: what came before it is
     used. ``digest_tags`` are those seen on the way that belong to other manifests, by the digits
-    of their digests.
+    of their digests. When fewer than *at_least* are selected, something is wrong with the source:
+    then none is, and ``held_back`` is how many those were.
     """
 
-    def __init__(self, reader: RepositoryReader, selector: Selector, *, now: datetime) -> None:
+    def __init__(
+        self, reader: RepositoryReader, selector: Selector, *, now: datetime, at_least: int = 0
+    ) -> None:
         self._reader = reader
         self._selector = selector
         self._now = now
+        self._at_least = at_least
+        self.held_back = 0
         self.error: ReplicatorError | None = None
         self.digest_tags: dict[str, list[ListedTag]] = {}
 
@@ -52,9 +57,27 @@ class TagListing:
         return self._selector.literal_tags is not None
 
     async def batches(self) -> AsyncIterator[Sequence[Verdict]]:
-        """Yield verdicts on all tags, a few hundred at a time.
+        """Yield verdicts on all tags, a few hundred at a time."""
+        if not self._at_least:
+            async for verdicts in self._judged():
+                yield verdicts
+            return
+        everything = [verdict async for verdicts in self._judged() for verdict in verdicts]
+        selected = sum(verdict.selected for verdict in everything)
+        if selected < self._at_least:
+            self.held_back = selected
+            everything = [self._held(each) if each.selected else each for each in everything]
+        for verdicts in _batched(everything):
+            yield verdicts
 
-        Which are the latest cannot be told from a listing that broke off: then there are none.
+    def _held(self, verdict: Verdict) -> Verdict:
+        why = f"{verdict.reason}, but min_tags = {self._at_least} are not there"
+        return replace(verdict, selected=False, reason=why)
+
+    async def _judged(self) -> AsyncIterator[Sequence[Verdict]]:
+        """Yield verdicts on each tag by itself, and on which are the latest.
+
+        Those cannot be told from a listing that broke off: then there are none.
         """
         if not self._selector.needs_all:
             async for page in self._pages():

@@ -129,7 +129,7 @@ class Pruning:
         why = why_held(len(gone.removals), gone.published, max_prune=self._rule.max_prune)
         if not why and self._journal.is_incomplete:
             why = "the run could not list everything; another one will see"
-        return why
+        return why or self._journal.complaint
 
     async def remove(self, action: Action) -> None:
         """Delete a destination tag, and make sure that it is gone. Raises StoreError."""
@@ -198,7 +198,8 @@ async def _ask(source: RepositoryReader, tag: Tag) -> Presence:
     try:
         await source.resolve(tag)
     except NotFound as error:
-        return Presence.UNKNOWN if _NAME_UNKNOWN in error.codes else Presence.ABSENT
+        is_doubtful = source.is_proxy or _NAME_UNKNOWN in error.codes
+        return Presence.UNKNOWN if is_doubtful else Presence.ABSENT
     except ReplicatorError:
         return Presence.UNKNOWN
     return Presence.PRESENT

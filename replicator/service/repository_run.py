@@ -10,7 +10,7 @@ from itertools import groupby
 from replicator.errors import InvalidReference, LayoutError, NotFound
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.observation import SourceTag
-from replicator.planning.prepared import Route, Wanted
+from replicator.planning.prepared import PreparedRule, Route, Wanted
 from replicator.planning.rule import Prune
 from replicator.planning.selection import Verdict
 from replicator.service.destination_view import DestinationView
@@ -59,7 +59,7 @@ class RepositoryRun:
         self._portion = portion
         now, selector = context.clock(), context.rule.selector
         self._listing: TagListing | GivenTags = (
-            TagListing(self._source, selector, now=now)
+            TagListing(self._source, selector, now=now, at_least=_at_least(context.rule))
             if tags is None
             else GivenTags(tags, selector)
         )
@@ -115,6 +115,8 @@ class RepositoryRun:
 
         A catalogue also shows repositories that are empty or were deleted.
         """
+        if isinstance(self._listing, TagListing):
+            self._journal.counts["selected"] += self._listing.held_back
         error = self._listing.error
         discovered = self._context.rule.source.repositories is None
         if error is not None and not (discovered and isinstance(error, NotFound)):
@@ -179,3 +181,8 @@ class RepositoryRun:
             await slots.acquire()
             task = group.create_task(tags.carry_out(self._observer, tag, each))
             task.add_done_callback(lambda _: slots.release())
+
+
+def _at_least(rule: PreparedRule) -> int:
+    """Return how many tags a repository must have; of several only the run's end tells."""
+    return rule.rule.tags.min_tags if rule.source.repository is not None else 0

@@ -11,7 +11,7 @@ from replicator.errors import Denied, NotARegistry, NotFound, RegistryUnavailabl
 from replicator.events import RequestKind
 from replicator.oci.reference import Tag
 from replicator.planning.plan import Decision
-from replicator.planning.rule import Prune
+from replicator.planning.rule import Prune, TagSelection
 from replicator.store.records import Outcome, RunState
 from tests.service.conftest import DESTINATION, SOURCE, rule
 
@@ -139,6 +139,16 @@ async def test_a_destination_that_cannot_delete_a_tag_alone_is_told(bench, monke
 
     assert (report.counts["blocked"], report.state) == (1, RunState.PARTIAL)
     assert "deleting by digest could take other tags with it" in report.failures[0].error.message
+
+
+async def test_what_a_proxy_does_not_list_is_not_gone(bench, monkeypatch):
+    await published(bench, "1.0", "1.1")
+    del bench.source.tags[Tag("1.0")]
+    monkeypatch.setattr("tests.service.fakes.FakeRepository.is_proxy", True)
+
+    await twice(bench)
+
+    assert set(bench.destination.tags) == {"1.0", "1.1"}
 
 
 async def test_a_plan_shows_what_would_be_removed_and_what_waits(bench):
@@ -269,3 +279,13 @@ def change_something(bench, chance, names):
             bench.source.put(name, content=f"{name}{chance.randrange(2)}")
         if chance.random() < 0.05:
             bench.destination.put(name, content="theirs")
+
+
+async def test_a_selection_below_its_guard_removes_nothing(bench):
+    await published(bench, "1.0", "1.1", "1.2")
+    del bench.source.tags[Tag("1.0")]
+
+    report = await twice(bench, tags=TagSelection(min_tags=3))
+
+    assert report.error == "2 tags are selected, fewer than min_tags = 3"
+    assert set(bench.destination.tags) == {"1.0", "1.1", "1.2"}

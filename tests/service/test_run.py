@@ -366,6 +366,7 @@ async def test_a_selection_that_shrinks_below_its_guard_is_a_failure(bench):
 
     assert report.state is RunState.FAILED
     assert report.error == "2 tags are selected, fewer than min_tags = 3"
+    assert bench.destination.tags == {}
 
 
 async def test_a_destination_is_not_overwritten_when_the_rule_says_never(bench):
