@@ -65,7 +65,7 @@ class RegistryEntry:
         if source is None:
             return "docker"
         if source.cloud is not None:
-            return f"{source.cloud} cloud"
+            return source.cloud.value
         return source.stored or source.username or "identity token"
 
 
