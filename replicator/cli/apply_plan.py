@@ -75,6 +75,8 @@ async def _apply(
         async with bootstrap.open_service(config, listener=listener) as service:
             await service.rulebook.bring_in()
             rules = {rule.name: rule for rule in await service.rulebook.all()}
+            for plan in planned:
+                await bootstrap.write_down(config, "apply-plan", "rule", plan.rule.name)
             reports = await service.runner.apply(planned, rules, trigger=_TRIGGER)
             return reports, failed.tags
 

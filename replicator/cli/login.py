@@ -53,7 +53,7 @@ def login(
     from replicator.cli.running import run_async
 
     registry = registry_name(host)
-    credentials = _credentials(username, from_stdin=password_stdin)
+    credentials = ask_credentials(username, from_stdin=password_stdin)
     run_async(
         _login(session_of(context), registry, credentials), loop_factory=bootstrap.new_event_loop
     )
@@ -84,7 +84,7 @@ async def _login(session: Session, registry: str, credentials: Credentials) -> N
     await bootstrap.keep_login(registry, credentials)
 
 
-def _credentials(username: str, *, from_stdin: bool) -> Credentials:
+def ask_credentials(username: str, *, from_stdin: bool) -> Credentials:
     """Ask for what is missing. A password is never an argument: others can read those."""
     from replicator.registry.settings import Credentials
 

@@ -14,7 +14,9 @@ from replicator import __version__
 from replicator.cli import (
     apply,
     apply_plan,
+    audit,
     copy,
+    credentials,
     database,
     demo,
     explain,
@@ -25,6 +27,7 @@ from replicator.cli import (
     runs,
     serve,
     status,
+    tokens,
 )
 from replicator.cli.exit_codes import FAILED, USAGE, code_of
 from replicator.cli.groups import examples, help_unless_called
@@ -61,6 +64,9 @@ app.command(name="apply", epilog=apply.EXAMPLES)(apply.apply)
 app.add_typer(registry.app, name="registry")
 app.command(name="login", epilog=login.LOGIN_EXAMPLES)(login.login)
 app.command(name="logout", epilog=login.LOGOUT_EXAMPLES)(login.logout)
+app.add_typer(credentials.app, name="credential")
+app.add_typer(tokens.app, name="token")
+app.command(name="audit", epilog=audit.EXAMPLES)(audit.audit)
 app.add_typer(database.app, name="db")
 app.command(name="demo", epilog=demo.EXAMPLES)(demo.demo)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from replicator import bootstrap
+from replicator.cli import registry_editing
 from replicator.cli.completion import complete_registries
 from replicator.cli.exit_codes import FAILED, SUCCESS
 from replicator.cli.groups import examples, group
@@ -23,17 +24,21 @@ if TYPE_CHECKING:
     from replicator.registry.probe import Finding
     from replicator.registry.settings import CredentialSource
 
-app = group("Show the registries that are configured, and try them.")
+app = group("Show the registries that are known, add others, and try them.")
+app.command(epilog=registry_editing.ADD_EXAMPLES)(registry_editing.add)
+app.command(epilog=registry_editing.DELETE_EXAMPLES)(registry_editing.delete)
 
 
 @app.command(
     name="list", epilog=examples("replicate registry list", "replicate registry list --json")
 )
 def list_registries(context: typer.Context, json: Json = False) -> None:
-    """List the registries of the configuration, and how each is reached."""
+    """List the registries of the configuration and of the database, and how each is reached."""
     from replicator.cli.output import print_json, print_table
+    from replicator.cli.running import run_async
 
-    entries = session_of(context).config().registries.values()
+    config = run_async(bootstrap.with_kept_registries(session_of(context).config()))
+    entries = config.registries.values()
     if json:
         print_json({"registries": list(map(_entry_json, entries))})
     else:
@@ -159,13 +164,12 @@ def _entry_json(entry: RegistryEntry) -> dict[str, str]:
     from replicator.registry.gate import api_origin
     from replicator.registry.profile import profile_for
 
-    settings, credential = entry.settings, entry.credential
-    login = "docker" if credential is None else _login(credential)
+    settings = entry.settings
     return {
         "registry": settings.name,
         "kind": profile_for(settings.name, settings.kind).kind,
         "endpoint": settings.endpoint or str(api_origin(settings)),
-        "login": login,
+        "login": entry.login,
     }
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from replicator.cli.interruption import Interrupted
+
+if TYPE_CHECKING:
+    from replicator.store.actor import Actor
 
 T = TypeVar("T")
 
@@ -29,7 +33,9 @@ def run_async(
 
     A second signal, or the end of that moment, ends the process. Raises Interrupted.
     """
-    with asyncio.Runner(loop_factory=loop_factory) as runner:
+    from replicator.store.actor import acting
+
+    with acting(_user()), asyncio.Runner(loop_factory=loop_factory) as runner:
         loop = runner.get_loop()
         task = loop.create_task(work)
         received: list[int] = []
@@ -51,6 +57,17 @@ def run_async(
             if not received:
                 raise
             raise Interrupted(received[0]) from error
+
+
+def _user() -> Actor:
+    """Return who types, for the audit."""
+    from replicator.store.actor import Actor
+
+    try:
+        return Actor(getpass.getuser(), "cli")
+    except (KeyError, OSError, ImportError):
+        # A container may run as a user whom it does not know.
+        return Actor(f"user {os.getuid()}", "cli")
 
 
 def _leave(number: int) -> None:

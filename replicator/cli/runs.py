@@ -95,7 +95,9 @@ def cancel_run(context: typer.Context, run: Run) -> None:
 
 async def _cancel(session: Session, run: str) -> RunRecord:
     async with bootstrap.open_queue(session.config()) as queue:
-        return await queue.cancel(run, datetime.now(UTC))
+        record = await queue.cancel(run, datetime.now(UTC))
+    await bootstrap.write_down(session.config(), "cancel", "run", record.id)
+    return record
 
 
 async def _recent(session: Session, rule: str | None, limit: int) -> Sequence[RunRecord]:
