@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,6 +12,7 @@ import httpx
 from replicator import errors
 from replicator.oci import media_types
 from replicator.oci.strict_json import parse_json
+from replicator.registry.meanings import meaning_of
 from replicator.values import dataclass
 
 # In bytes. The larger ones are those of callers that expect something.
@@ -104,7 +106,15 @@ def error_of(
             message, retry_after=retry_after, codes=codes, registry=attempt.registry
         )
     kind = errors.NotFound if _lacks_project(answer, found) else _kind(answer.status, codes)
+    if meaning := meaning_of(answer.status, _text(found)):
+        kind, message = meaning.kind or kind, f"{message} ({meaning.sentence})"
     return kind(message, status=answer.status, codes=codes, registry=attempt.registry)
+
+
+def _text(found: tuple[Problem, ...]) -> str:
+    """Return codes and words together; Quay says in the detail that it is read-only."""
+    details = (json.dumps(each.detail) for each in found if each.detail is not None)
+    return " ".join([*(f"{each.code} {each.message}" for each in found), *details])[:4096]
 
 
 def problems(content: bytes) -> tuple[Problem, ...]:
