@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from replicator.config import values
+from replicator.config.bandwidth import read_bandwidth
 from replicator.config.model import RegistryEntry
 from replicator.config.table import Keys, Table, within
 from replicator.config.values import Reader
@@ -84,7 +85,7 @@ def registry_table(folder: Path) -> Table:
             "max_concurrency": values.integer(1),
             "max_blobs": values.integer(1),
             "requests_per_second": values.number(0, 1_000_000),
-            "bandwidth": values.rate,
+            "bandwidth": read_bandwidth,
             "retries": values.integer(0, 20),
             "longest_wait": values.duration,
             "pull_reserve": values.integer(0),

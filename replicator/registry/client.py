@@ -71,6 +71,10 @@ class Registry:
         """Where the API is; before the first request it may be said to be with TLS and not be."""
         return str(self._sender.gate.origin)
 
+    def divide_limits(self, among: int) -> None:
+        """Keep to one part of the limits, as so many processes share the registry."""
+        self._sender.limits.divide(among)
+
     @property
     def knowledge(self) -> Knowledge:
         """What is known by now of how the registry behaves."""

@@ -177,7 +177,7 @@ class Courier:
             if call.body is not None and call.body.failure is not None:
                 raise SourceFailed(call.body.failure) from None
             raise
-        if response.status_code != 429:
+        if response.status_code not in (429, 503):
             self._limits.answered()
         return response
 

@@ -116,7 +116,7 @@ class Sender:
         error, longest = refusal.error, self.settings.longest_wait.total_seconds()
         asked = refusal.asked or 0.0
         wait = asked + self.clock.backoff(number)
-        if isinstance(error, errors.RateLimited):
+        if isinstance(error, errors.RateLimited) or (error.status == 503 and refusal.asked):
             self.limits.throttled(min(wait, longest))
         if not error.retryable or number >= self.settings.retries:
             raise error

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from replicator.oci.manifest import MAX_MANIFEST_SIZE
+from replicator.registry.bandwidth import BandwidthHours
 from replicator.values import dataclass
 
 
@@ -105,8 +106,8 @@ class RegistrySettings:
     *name* is its host as references have it (``docker.io``); *endpoint* is where the API is
     served, when that is elsewhere, and *api_endpoint* the same for its vendor's own API. *kind*
     is the profile; empty means: guess. *plain_http* None means: plain for loopback hosts that do
-    not speak TLS, never for others. *bandwidth* is in bytes a second, 0 for no limit;
-    *requests_per_second* likewise. *pull_reserve* is what is left of a limit on pulls. *logins*
+    not speak TLS, never for others. *bandwidth* is in bytes a second, by the hour;
+    *requests_per_second* is 0 for no limit. *pull_reserve* is what is left of a limit on pulls. *logins*
     are paths below which another login is used; the keychain has it by the host and the path.
     """
 
@@ -121,7 +122,7 @@ class RegistrySettings:
     max_concurrency: int = 32
     max_blobs: int = 8
     requests_per_second: float = 0
-    bandwidth: int = 0
+    bandwidth: tuple[BandwidthHours, ...] = ()
     retries: int = 4
     longest_wait: timedelta = timedelta(seconds=60)
     pull_reserve: int = 10

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Final
 
+from replicator.registry.bandwidth import BandwidthHours, bandwidth_at
 from replicator.registry.retry import Clock
 
-# Answers of 429 within this many seconds are one burst, which slows us down once.
+# Answers that say "slow down" within this many seconds are one burst, which slows us down once.
 _BURST: Final = 2.0
+# Seconds between two looks at the clock on the wall, for limits that go by the hour.
+_LOOK_EVERY: Final = 5.0
 
 
 class Slots:
@@ -74,17 +77,17 @@ class Rate:
     """So many units a second, 0 for any number; at most *burst* seconds' worth pass at once."""
 
     def __init__(self, per_second: float, *, burst: float, clock: Clock) -> None:
-        self._per_second = per_second
+        self.per_second = per_second
         self._burst = burst
         self._clock = clock
         self._full_at = clock.monotonic()
 
     async def take(self, units: float) -> None:
         """Wait until *units* more may pass. Whoever comes later waits longer."""
-        if not self._per_second:
+        if not self.per_second:
             return
         now = self._clock.monotonic()
-        self._full_at = max(self._full_at, now) + units / self._per_second
+        self._full_at = max(self._full_at, now) + units / self.per_second
         if (wait := self._full_at - now - self._burst) > 0:
             await self._clock.sleep(wait)
 
@@ -97,8 +100,10 @@ class Limits:
     two copies that waited for each other's places would wait for ever. Together they stay within
     *max_concurrency*, unless one registry is read and written to by the same copies.
 
-    A burst of 429 answers halves what is allowed at once; each answer that is none brings a
-    little of it back.
+    A burst of answers that say "slow down" (429, or 503 with a time to wait) halves what is
+    allowed at once; each answer that says no such thing brings a little of it back. Where several
+    processes share the registry, each keeps to its part of the ceilings; see ``divide``. The
+    first entry of *bandwidth* whose hours it is counts.
     """
 
     def __init__(
@@ -107,10 +112,15 @@ class Limits:
         max_concurrency: int,
         max_blobs: int,
         requests_per_second: float,
-        bandwidth: int,
+        bandwidth: Sequence[BandwidthHours],
         clock: Clock,
     ) -> None:
         self._clock = clock
+        self._max_concurrency = max_concurrency
+        self._max_blobs = max_blobs
+        self._requests_per_second = requests_per_second
+        self._bandwidth = bandwidth
+        self._among = 1
         self._ceiling = max(1, max_concurrency)
         self._most_bodies = max(1, min(max_blobs, max_concurrency - 1))
         self._allowed = float(self._ceiling)
@@ -118,9 +128,25 @@ class Limits:
         self._reading = Slots(self._most_bodies)
         self._writing = Slots(self._most_bodies)
         self._request_rate = Rate(requests_per_second, burst=1.0, clock=clock)
-        self._byte_rate = Rate(bandwidth, burst=0.25, clock=clock)
+        self._byte_rate = Rate(0, burst=0.25, clock=clock)
+        self._looked_at = float("-inf")
         self._paused_until = 0.0
         self._slowed_at = float("-inf")
+
+    def divide(self, among: int) -> None:
+        """Keep to one part of all ceilings, as *among* - 1 other processes keep to theirs.
+
+        One place for requests and one for bodies is left to each, however many they are.
+        """
+        if among == self._among:
+            return
+        allowed = self._allowed / self._ceiling
+        self._among = among
+        self._ceiling = max(1, self._max_concurrency // among)
+        self._most_bodies = max(1, min(self._max_blobs // among, self._ceiling - 1))
+        self._request_rate.per_second = self._requests_per_second / among
+        self._set_byte_rate()
+        self._allow(allowed * self._ceiling)
 
     def request(self) -> AbstractAsyncContextManager[None]:
         """Hold a place for a request whose bodies are small."""
@@ -146,10 +172,12 @@ class Limits:
 
     async def pass_bytes(self, size: int) -> None:
         """Wait until *size* more bytes of blobs may pass."""
+        if self._bandwidth and self._clock.monotonic() - self._looked_at >= _LOOK_EVERY:
+            self._set_byte_rate()
         await self._byte_rate.take(size)
 
     def throttled(self, wait: float) -> None:
-        """The registry said 429: nobody asks for *wait* seconds, and fewer at once from now on."""
+        """The registry said "slow down": nobody asks for *wait* seconds, and fewer from now on."""
         now = self._clock.monotonic()
         self._paused_until = max(self._paused_until, now + wait)
         if now - self._slowed_at > _BURST + wait:
@@ -157,7 +185,7 @@ class Limits:
             self._allow(self._allowed / 2)
 
     def answered(self) -> None:
-        """The registry answered, and not with 429."""
+        """The registry answered, and did not say "slow down"."""
         if self._allowed < self._ceiling:
             self._allow(self._allowed + 1 / self._allowed)
 
@@ -170,6 +198,12 @@ class Limits:
         finally:
             slots.give_back()
             self._share()
+
+    def _set_byte_rate(self) -> None:
+        """Go by the hour that it is."""
+        self._looked_at = self._clock.monotonic()
+        limit = bandwidth_at(self._bandwidth, self._clock.now())
+        self._byte_rate.per_second = limit / self._among
 
     def _allow(self, allowed: float) -> None:
         self._allowed = min(float(self._ceiling), max(1.0, allowed))

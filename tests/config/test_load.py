@@ -10,6 +10,7 @@ import pytest
 from replicator.config import Config, RegistryEntry, ServiceSettings, load_config
 from replicator.oci.platform import Platform
 from replicator.planning.rule import Origin, RepositorySelection, Rule, TagSelection
+from replicator.registry.bandwidth import BandwidthHours
 from replicator.registry.settings import CredentialSource, RegistrySettings, Timeouts, Tls
 
 DESIGN_EXAMPLE = """
@@ -64,7 +65,7 @@ def test_all_that_a_file_says_is_read(file: Path, tmp_path: Path) -> None:
                     kind="harbor",
                     tls=Tls(ca_file=tmp_path / "ca.pem"),
                     max_concurrency=16,
-                    bandwidth=50 * 1024 * 1024,
+                    bandwidth=(BandwidthHours(50 * 1024 * 1024),),
                 )
             ),
         },

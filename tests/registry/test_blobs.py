@@ -10,6 +10,7 @@ from replicator.errors import ContentMismatch, RegistryUnavailable
 from replicator.events import RequestKind
 from replicator.oci.descriptor import Descriptor
 from replicator.oci.media_types import OCTET_STREAM
+from replicator.registry.bandwidth import BandwidthHours
 from replicator.registry.settings import Timeouts
 from tests.registry.clients import read
 from tests.support import faults as fault
@@ -218,7 +219,7 @@ async def test_no_more_blobs_are_read_at_once_than_allowed(open_client, faulty, 
 
 
 async def test_bandwidth_is_limited(open_client, faulty, blob):
-    client = open_client(faulty.host, bandwidth=100_000)
+    client = open_client(faulty.host, bandwidth=(BandwidthHours(100_000),))
 
     await read_blob(client.registry.repository("team/app"), blob)
 

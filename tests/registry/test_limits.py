@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from replicator.planning.windows import Window
+from replicator.registry.bandwidth import BandwidthHours
 from replicator.registry.pace import Pace
 from replicator.registry.retry import Clock
 from replicator.registry.slots import Limits, Slots
@@ -13,9 +18,14 @@ from tests.registry.clients import Patience
 
 
 def limits(patience=None, **options):
-    values = {"max_concurrency": 8, "max_blobs": 2, "requests_per_second": 0, "bandwidth": 0}
+    values = {"max_concurrency": 8, "max_blobs": 2, "requests_per_second": 0, "bandwidth": ()}
     clock = (patience or Patience()).clock
     return Limits(**{**values, **options}, clock=clock)
+
+
+def places_of(these):
+    """How many requests, reads and writes there may be."""
+    return these._requests.limit, these._reading.limit, these._writing.limit
 
 
 async def settle():
@@ -159,7 +169,7 @@ async def test_requests_keep_to_their_rate():
 
 async def test_bytes_keep_to_their_rate():
     patience = Patience()
-    these = limits(patience, bandwidth=1000)
+    these = limits(patience, bandwidth=[BandwidthHours(1000)])
 
     for _ in range(10):
         await these.pass_bytes(1000)
@@ -176,6 +186,79 @@ async def test_a_rate_left_alone_does_not_save_up():
         await these.pace()
 
     assert patience.seconds - 4600 == pytest.approx(4.0)
+
+
+async def test_bytes_go_by_the_hour_of_the_first_entry_that_fits():
+    # 1970-01-01 01:59:00 in Berlin, which was an hour ahead of UTC.
+    patience = Patience(seconds=59 * 60)
+    entries = [
+        BandwidthHours(1000, Window.parse("02:00-03:00", where=""), ZoneInfo("Europe/Berlin")),
+        BandwidthHours(0, Window.parse("00:00-01:30", where="")),
+        BandwidthHours(100),
+    ]
+    these = limits(patience, bandwidth=entries)
+
+    async def seconds_for(size):
+        start = patience.seconds
+        for _ in range(size // 50):
+            await these.pass_bytes(50)
+        return patience.seconds - start
+
+    assert await seconds_for(1000) < 1
+    patience.seconds = 60 * 60
+    assert await seconds_for(10_000) == pytest.approx(10, abs=0.5)
+    patience.seconds = 3 * 60 * 60
+    assert await seconds_for(1000) == pytest.approx(10, abs=0.5)
+
+
+async def test_who_shares_a_registry_keeps_to_a_part_of_everything():
+    patience = Patience()
+    these = limits(patience, requests_per_second=10, bandwidth=[BandwidthHours(1000)])
+
+    these.divide(2)
+    crowd, readers = Crowd(these.request, 20), Crowd(these.reading, 20)
+    await settle()
+    start = patience.seconds
+    for _ in range(11):
+        await these.pass_bytes(500)
+    bytes_done = patience.seconds
+    for _ in range(15):
+        await these.pace()
+
+    # In each second five requests, of which as many may go at once, and 500 bytes.
+    assert (crowd.inside, readers.inside) == (4, 1)
+    assert bytes_done - start == pytest.approx(10.75)
+    assert patience.seconds - bytes_done == pytest.approx(2.0)
+    await crowd.leave()
+    await readers.leave()
+
+
+@given(st.integers(1, 64), st.integers(1, 20), st.lists(st.integers(1, 80), min_size=1))
+async def test_the_parts_are_never_more_than_the_whole_and_it_comes_back(most, blobs, changes):
+    these = limits(max_concurrency=most, max_blobs=blobs)
+    whole = places_of(these)
+
+    for among in changes:
+        these.divide(among)
+        requests, reading, writing = places_of(these)
+        assert requests <= max(1, most // among)
+        assert reading == writing <= max(1, blobs // among)
+    these.divide(1)
+
+    assert places_of(these) == whole
+
+
+async def test_a_throttled_registry_stays_so_when_somebody_joins():
+    patience = Patience()
+    these = limits(patience)
+    these.throttled(0.5)
+
+    these.divide(2)
+    crowd = Crowd(these.request, 20)
+    await settle()
+
+    assert crowd.inside == 2
+    await crowd.leave()
 
 
 async def test_throttling_halves_what_goes_on_at_once_and_only_once_a_burst():

@@ -177,7 +177,7 @@ class Vendors:
             max_concurrency=settings.max_concurrency,
             max_blobs=settings.max_blobs,
             requests_per_second=settings.requests_per_second,
-            bandwidth=0,
+            bandwidth=(),
             clock=self._sender.clock,
         )
         return self._sending(gate, authorizer, limits)
