@@ -20,7 +20,7 @@ from replicator.oci.digest import Digest
 from replicator.oci.manifest import MAX_MANIFEST_SIZE, Manifest
 from replicator.oci.reference import LAYOUT, ManifestRef, RepositoryName, Tag
 from replicator.oci.verify import Verifier
-from replicator.registry.protocols import ListedTag
+from replicator.registry.protocols import ListedTag, NeededDigests
 
 # In bytes; what is read of a blob at once.
 _PIECE: Final = 1024 * 1024
@@ -57,7 +57,9 @@ class Layout:
         self._folder.require()
         yield tuple(self._index.entries().tags)
 
-    async def observe_tags(self) -> AsyncIterator[tuple[ListedTag, ...]]:
+    async def observe_tags(
+        self, needed: NeededDigests | None = None
+    ) -> AsyncIterator[tuple[ListedTag, ...]]:
         """List the tags with their digests, which index.json has. Raises NotFound."""
         self._folder.require()
         tags = self._index.entries().tags

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field, replace
 from datetime import datetime
 from typing import Final
@@ -111,6 +111,11 @@ class Selector:
             if patterns
         ]
         return frozenset().union(*groups)
+
+    def most_selected(self, tags: Collection[Tag]) -> int:
+        """Return how many of *tags* are selected by their names, at most."""
+        number = sum(self.judge_name(SourceTag(tag, None)).selected for tag in tags)
+        return number if self.selection.latest is None else min(number, self.selection.latest)
 
     def excludes(self, tag: Tag) -> bool:
         """Say whether *tag* is out by its name, whatever else is true of it."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
+from math import ceil
 from typing import Any, Final, TypeVar
 
 from replicator.errors import InvalidDigest, InvalidReference, RegistryError
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.registry.pagination import MAX_NAMES
-from replicator.registry.protocols import ListedTag
+from replicator.registry.protocols import ListedTag, NeededDigests
 from replicator.registry.sending import Sender
 from replicator.registry.tags import Tags
 from replicator.registry.vendors.choice import Vendors
@@ -22,6 +23,9 @@ T = TypeVar("T")
 # change, but not within a run. One that says that it is out of order may be well again sooner.
 _REFUSED_FOR: Final = 3600.0
 _DOWN_FOR: Final = 300.0
+# Pages of a vendor's listing that are read before anybody asks whether names would be cheaper:
+# those are a page or two in all, so that the question costs little in comparison.
+_PAGES_BEFORE_NAMES: Final = 3
 # Pages in a row without anything new. Where the newest come first, a page may repeat the one
 # before it, as things are pushed meanwhile.
 _MOST_REPEATED: Final = 3
@@ -40,8 +44,13 @@ class Overview:
         self._vendors = vendors
         self._refused: dict[str, float] = {}
 
-    async def tags(self, plain: Tags) -> AsyncGenerator[tuple[ListedTag, ...], None]:
-        """List the tags of a repository, each once; *plain* lists them without digests."""
+    async def tags(
+        self, plain: Tags, needed: NeededDigests | None = None
+    ) -> AsyncGenerator[tuple[ListedTag, ...], None]:
+        """List the tags of a repository, each once; *plain* lists them without digests.
+
+        *needed* says of how many tags a digest is wanted, where it is not of all.
+        """
         path = plain.name.path
         vendor, refusal, has_begun = self._vendor(path), None, False
         if vendor is None:
@@ -61,7 +70,7 @@ class Overview:
                 first, refusal = (), error
             if first:
                 yield first
-                async for listed in listing:
+                async for listed in self._cheapest(first, listing, plain, needed):
                     yield listed
                 return
         async for page in plain.list():
@@ -98,6 +107,39 @@ class Overview:
             raise refusal or error from None
         if refusal is not None and not found:
             raise refusal
+
+    async def _cheapest(
+        self,
+        first: tuple[ListedTag, ...],
+        listing: AsyncGenerator[tuple[ListedTag, ...], None],
+        plain: Tags,
+        needed: NeededDigests | None,
+    ) -> AsyncGenerator[tuple[ListedTag, ...], None]:
+        """Go on with a vendor's *listing* as long as that is cheaper than names and HEADs.
+
+        How much of it is left is not known, so a few pages are read before the names are.
+        """
+        seen, number, largest = {each.tag for each in first}, 1, len(first)
+        async for listed in listing:
+            yield listed
+            seen.update(each.tag for each in listed)
+            number, largest = number + 1, max(largest, len(listed))
+            has_more = len(listed) == largest
+            if needed is None or number != _PAGES_BEFORE_NAMES or not has_more:
+                continue
+            if self._sender.knowledge.profile.page_size > largest:
+                left = await self._left(plain, seen)
+                if left is not None and needed(left) < ceil(len(left) / largest):
+                    yield tuple(map(ListedTag, left))
+                    return
+
+    async def _left(self, plain: Tags, seen: Collection[Tag]) -> tuple[Tag, ...] | None:
+        """Return the names of all tags that were not *seen*; None if they cannot be listed."""
+        try:
+            names = [tag async for page in plain.list() for tag in page]
+        except RegistryError:
+            return None
+        return tuple(tag for tag in names if tag not in seen)
 
     def _vendor(self, path: str) -> Vendor | None:
         """Return the vendor's API, unless it refused us lately."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +37,10 @@ class ListedTag:
     created: datetime | None = None
 
 
+# How many of some tags have to be asked for one by one where no listing tells what they name.
+NeededDigests: TypeAlias = Callable[[Collection[Tag]], int]
+
+
 class RepositoryReader(Protocol):
     """A repository that content is read from."""
 
@@ -52,12 +56,16 @@ class RepositoryReader(Protocol):
         """
         ...
 
-    def observe_tags(self) -> AsyncIterator[tuple[ListedTag, ...]]:
+    def observe_tags(
+        self, needed: NeededDigests | None = None
+    ) -> AsyncIterator[tuple[ListedTag, ...]]:
         """List the tags like ``list_tags``, with digests where a listing tells them in bulk.
 
         The vendor's own listing is asked where there is one, and the registry itself where that
         does not answer: then no tag has a digest. A tag that moves while it is listed may be
-        missing, so that a missing tag has to be asked for before anything is deleted.
+        missing, so that a missing tag has to be asked for before anything is deleted. With
+        *needed*, a listing that costs more than the names alone, and a request for each digest
+        that is wanted, may go on without digests.
         """
         ...
 

@@ -16,7 +16,7 @@ from replicator.registry.groundwork import Groundwork
 from replicator.registry.manifests import Manifests
 from replicator.registry.mirrors import Mirrors
 from replicator.registry.overview import Overview
-from replicator.registry.protocols import ListedTag, Piece, Upload
+from replicator.registry.protocols import ListedTag, NeededDigests, Piece, Upload
 from replicator.registry.referrers import Referrers, TagLists
 from replicator.registry.sending import Sender
 from replicator.registry.tags import Tags
@@ -63,8 +63,14 @@ class Repository:
     def list_tags(self) -> AsyncGenerator[tuple[Tag, ...], None]:
         return self._tags.list()
 
-    def observe_tags(self) -> AsyncGenerator[tuple[ListedTag, ...], None]:
-        return self._overview.tags(self._tags)
+    def observe_tags(
+        self, needed: NeededDigests | None = None
+    ) -> AsyncGenerator[tuple[ListedTag, ...], None]:
+        return self._overview.tags(self._tags, needed)
+
+    @property
+    def is_proxy(self) -> bool:
+        return self._manifests.is_proxy
 
     async def resolve(self, ref: ManifestRef) -> Descriptor:
         return await self._manifests.resolve(ref)

@@ -13,7 +13,7 @@ from replicator.errors import InvalidManifest, NotFound, ReplicatorError
 from replicator.oci.reference import Tag
 from replicator.planning.observation import SourceTag
 from replicator.planning.selection import Selector, Verdict, subject_digits
-from replicator.registry.protocols import ListedTag, RepositoryReader
+from replicator.registry.protocols import ListedTag, NeededDigests, RepositoryReader
 from replicator.service.creation import read_creation
 from replicator.transfer.concurrency import together
 
@@ -127,7 +127,7 @@ class TagListing:
             return
         waiting: list[Sequence[ListedTag]] = []
         try:
-            async for page in self._reader.observe_tags():
+            async for page in self._reader.observe_tags(self._needed()):
                 self._note_digest_tags(page)
                 waiting.append(page)
                 if len(waiting) > _READ_AHEAD:
@@ -136,6 +136,10 @@ class TagListing:
             self.error = error
         for early in waiting:
             yield early
+
+    def _needed(self) -> NeededDigests | None:
+        """Return how to count the tags whose digest matters; None where more does."""
+        return None if self._selector.needs_creation else self._selector.most_selected
 
     def _note_digest_tags(self, page: Sequence[ListedTag]) -> None:
         for listed in page:

@@ -13,7 +13,7 @@ from replicator.oci.manifest import Manifest
 from replicator.oci.reference import ManifestRef, RepositoryName, Tag
 from replicator.oci.verify import Verifier
 from replicator.planning.source import Source
-from replicator.registry.protocols import ListedTag, Piece, RepositoryReader
+from replicator.registry.protocols import ListedTag, NeededDigests, Piece, RepositoryReader
 from replicator.service.registries import Registries
 
 
@@ -54,7 +54,10 @@ class _ListedOnce:
         async for page in self.observe_tags():
             yield tuple(listed.tag for listed in page)
 
-    async def observe_tags(self) -> AsyncIterator[tuple[ListedTag, ...]]:
+    async def observe_tags(
+        self, needed: NeededDigests | None = None
+    ) -> AsyncIterator[tuple[ListedTag, ...]]:
+        """List the tags with all digests, as the rules that share the list need different ones."""
         position = 0
         while position < len(self._pages) or await self._read_page(position):
             yield self._pages[position]

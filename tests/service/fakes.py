@@ -107,7 +107,7 @@ class FakeRepository:
                 raise RegistryUnavailable("503", status=503)
             yield tuple(tags[start : start + self.world.page_size])
 
-    async def observe_tags(self):
+    async def observe_tags(self, needed=None):
         bulk = self.world.bulk
         async for page in self.list_tags():
             yield tuple(ListedTag(tag, self.content.tags[tag] if bulk else None) for tag in page)

@@ -25,7 +25,7 @@ class SlowRepository:
     def repository(self, name):
         return self
 
-    async def observe_tags(self):
+    async def observe_tags(self, needed=None):
         self.listings += 1
         yield (ListedTag(Tag("1")),)
         await self.go_on.wait()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
 from replicator.errors import Denied, NotFound, Rejected
 from replicator.events import RequestKind
 from replicator.oci.reference import Tag
+from replicator.planning.rule import TagSelection
+from replicator.planning.selection import Selector
 from replicator.registry.settings import Create, Credentials
+from replicator.service.listing import TagListing
 from tests.fakes.harbor import FakeHarbor
 from tests.registry.test_repository import send
 from tests.registry.vendor_apis.conftest import observed, paths
@@ -283,3 +287,41 @@ async def test_a_robot_without_the_right_and_an_immutable_tag_delete_nothing(sta
         await repository.delete_tag(Tag("v1"))
 
     assert harbor.storage.tags(PATH) == ["v1"]
+
+
+async def listed_by_a_rule(client, **selection):
+    """List as a run does; give the tags without a digest that it selects."""
+    selector = Selector(TagSelection(**selection))
+    repository = client.registry.repository(PATH)
+    listing = TagListing(repository, selector, now=datetime(2026, 1, 1, tzinfo=UTC))
+    verdicts = [verdict async for some in listing.batches() for verdict in some]
+    assert len(verdicts) == 1000
+    return [each.tag.tag for each in verdicts if each.selected and each.tag.digest is None]
+
+
+async def test_a_rule_that_selects_few_of_a_thousand_lists_their_names_and_asks_for_those(
+    start_harbor,
+):
+    harbor, client = await start_harbor()
+    for number in range(1000):
+        store_image(harbor.storage, PATH, f"1.{number}", seed=str(number))
+
+    few = await listed_by_a_rule(client, include=("1.[0-2]",))
+    harbor.registry.requests.clear()
+    latest = await listed_by_a_rule(client, latest=5)
+
+    assert sorted(few) == ["1.0", "1.1", "1.2"]
+    assert latest == []
+    assert harbor.registry.requests.count(*API) == 3
+    assert harbor.registry.requests.count("GET", r"/tags/list") == 1
+    assert len(harbor.registry.requests) == 4
+
+
+async def test_a_rule_that_selects_most_of_them_goes_on_with_the_api(start_harbor):
+    harbor, client = await start_harbor()
+    for number in range(1000):
+        store_image(harbor.storage, PATH, f"1.{number}", seed=str(number))
+
+    assert await listed_by_a_rule(client) == []
+    assert harbor.registry.requests.count(*API) == 10
+    assert harbor.registry.requests.count("GET", r"/tags/list", status=200) == 1
