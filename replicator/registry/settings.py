@@ -107,7 +107,8 @@ class RegistrySettings:
     served, when that is elsewhere, and *api_endpoint* the same for its vendor's own API. *kind*
     is the profile; empty means: guess. *plain_http* None means: plain for loopback hosts that do
     not speak TLS, never for others. *bandwidth* is in bytes a second, by the hour;
-    *requests_per_second* is 0 for no limit. *pull_reserve* is what is left of a limit on pulls. *logins*
+    *requests_per_second* may be 0 for no limit.
+    *pull_reserve* is what is left of a limit on pulls. *logins*
     are paths below which another login is used; the keychain has it by the host and the path.
     """
 

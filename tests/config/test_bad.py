@@ -139,6 +139,29 @@ MISTAKES = [
         "units are B, kB, MB, GB, KiB, MiB, GiB",
     ),
     (
+        f'{REGISTRY}bandwidth = [{{ hours = "08:00-18:00" }}]\n',
+        'registries."docker.io".bandwidth[1]: has no limit; add limit = "10MiB/s", or 0 for none',
+    ),
+    (
+        f'{REGISTRY}bandwidth = [{{ limit = 0, timezone = "UTC" }}]\n',
+        'registries."docker.io".bandwidth[1]: a timezone is of hours; add hours, or leave it out',
+    ),
+    (
+        f'{REGISTRY}bandwidth = [{{ limit = 0, hours = "8-18" }}]\n',
+        'registries."docker.io".bandwidth[1].hours: "8-18" is not a window; '
+        'write for example "22:00-06:00" or "Mon-Fri 08:00-18:00"',
+    ),
+    (
+        f'{REGISTRY}bandwidth = [{{ limit = 0 }}, {{ limit = 0, hours = "08:00-18:00" }}]\n',
+        'registries."docker.io".bandwidth[1]: has no hours, so that what follows never counts; '
+        "the first that fits does: put it last",
+    ),
+    (
+        f'{REGISTRY}bandwidth = ["50MiB/s"]\n',
+        'registries."docker.io".bandwidth[1]: expected a table, got text; '
+        'write { hours = "08:00-18:00", timezone = "Europe/Berlin", limit = "10MiB/s" }',
+    ),
+    (
         f"{REGISTRY}bandwidth = 5000\n",
         'registries."docker.io".bandwidth: expected bytes such as "50MiB/s", got the number 5000; '
         "units are B, kB, MB, GB, KiB, MiB, GiB",
