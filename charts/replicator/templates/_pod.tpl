@@ -50,7 +50,7 @@ spec:
       {{- end }}
       {{- end }}
       resources:
-        {{- toYaml (default $values.resources $own.resources) | nindent 8 }}
+        {{- mergeOverwrite (deepCopy $values.resources) (default dict $own.resources) | toYaml | nindent 8 }}
       volumeMounts:
         - {name: config, mountPath: /etc/replicator, readOnly: true}
         - {name: data, mountPath: /data}
