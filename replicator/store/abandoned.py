@@ -25,7 +25,7 @@ async def end_abandoned(connection: AsyncConnection, now: datetime) -> None:
         select(run).where(run.c.finished_at.is_(None), run.c.queued_at.is_(None)).with_for_update()
     )
     for row in unfinished.all():
-        if is_gone(connection, row.owner, expired=now > row.leased_until):
+        if is_gone(row.owner, expired=now > row.leased_until):
             settled = {"finished_at": now, **_settled(row)}
             await connection.execute(update(run).where(run.c.number == row.number).values(settled))
 
@@ -47,17 +47,13 @@ def under_way(row: Any) -> str:
     )
 
 
-def is_gone(connection: AsyncConnection, owner: str, *, expired: bool) -> bool:
+def is_gone(owner: str, *, expired: bool) -> bool:
     """Say whether the owner of something is gone, whose lease may have *expired*.
 
-    With a file it can be seen whether the process is there, so that one that was paused is not
-    taken for lost. On a server it is gone when its lease is over, wherever it is: it moves no tag
-    any more then.
+    On the same machine it can be seen whether the process is there.
     """
     alive = Owner.parse(owner).is_alive()
-    if alive is None:
-        return expired
-    return not alive or (expired and connection.dialect.name != "sqlite")
+    return expired if alive is None else not alive
 
 
 def interrupted(owner: str, losses: int = 1) -> str:

@@ -66,22 +66,25 @@ async def _take_from_lost(connection: AsyncConnection, now: datetime) -> None:
         .with_for_update(of=item, skip_locked=True)
     )
     for row in running.all():
-        if not is_gone(connection, row.owner, expired=row.expired):
+        # On a server an item is free when its lease is over, also that of a process which is
+        # paused: it moves no tag any more then. The processes of a file keep theirs.
+        is_over = row.expired and connection.dialect.name != "sqlite"
+        if not (is_over or is_gone(row.owner, expired=row.expired)):
             continue
         losses = row.losses + 1
         if losses >= MOST_LOSSES and row.kind == ItemKind.CLOSING:
             await _end(connection, row, now, interrupted(row.owner, losses))
             continue
-        is_over = losses >= MOST_LOSSES or (
+        is_done = losses >= MOST_LOSSES or (
             row.cancel_at is not None and row.kind != ItemKind.CLOSING
         )
         await connection.execute(
             update(item)
             .where(item.c.run == row.run, item.c.n == row.n)
             .values(owner="", leased_until=None, losses=losses)
-            .values(_given_up(row, losses, now) if is_over else _waiting(now))
+            .values(_given_up(row, losses, now) if is_done else _waiting(now))
         )
-        if not is_over:
+        if not is_done:
             await carrier.send(connection, row.run, [row.n])
         await let_wait(connection, row.run)
 

@@ -120,6 +120,7 @@ class FakeRepository:
         return Descriptor(OCI_MANIFEST, digest, 1)
 
     deletes_tags = True
+    is_proxy = False
 
     async def delete_tag(self, tag):
         await self._request(RequestKind.MANIFEST_DELETE, tag)
@@ -262,7 +263,6 @@ class FakeRuns:
         self.active = set()
         self.unwanted = frozenset()
         self.stolen = frozenset()
-        self.released = []
 
     async def start(self, rule, trigger, now):
         if rule.name in self.active:
@@ -282,9 +282,6 @@ class FakeRuns:
 
     async def to_cancel(self):
         return self.unwanted
-
-    async def release(self, run_id):
-        self.released.append(run_id)
 
     async def save(self, run_id, actions):
         for action in actions:

@@ -14,12 +14,12 @@ from replicator.service.scheduler import Scheduler
 from replicator.store.database import Database
 from replicator.store.fires import Fires
 from replicator.store.owner import Owner
-from replicator.store.queue import Queue
-from replicator.store.records import FireOutcome, RunState, Totals
+from replicator.store.records import FireOutcome, RunState
 from replicator.store.rules import Rules
 from replicator.store.runs import Runs
 from tests.service.conftest import rule
 from tests.service.fakes import Clock
+from tests.support.working import Idler
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -77,7 +77,7 @@ class Office:
             self.clock.now = start
         self.fires, self.rules = Fires(database), Rules(database)
         me = Owner.this_process()
-        self.queue, self.runs = Queue(database, me), Runs(database, me)
+        self.idler, self.runs = Idler(database), Runs(database, me)
         self.engine = Told()
         self.restart()
 
@@ -92,8 +92,8 @@ class Office:
 
     async def work(self):
         """Finish all runs that wait."""
-        while (record := await self.queue.claim(self.clock.now)) is not None:
-            await self.runs.finish(record.id, RunState.SUCCEEDED, Totals(), self.clock.now)
+        while await self.idler.end_next(self.clock.now) is not None:
+            pass
 
     async def settled(self, name="rule"):
         return [fire.at for fire in reversed(await self.fires.recent(name, limit=1000))]
@@ -175,10 +175,10 @@ async def test_a_run_that_lasts_longer_than_its_schedule_is_not_doubled(office):
     await office.rules.put(rule(schedule="every 10m"))
     await office.scheduler.look()
     await office.alarm.pass_time(10 * MINUTE)
-    record = await office.queue.claim(office.clock.now)
+    claim, _ = await office.idler.take_up(office.clock.now)
 
     await office.alarm.pass_time(30 * MINUTE)
-    await office.runs.finish(record.id, RunState.SUCCEEDED, Totals(), office.clock.now)
+    await office.idler.end(claim, RunState.SUCCEEDED, office.clock.now)
     await office.alarm.pass_time(10 * MINUTE)
 
     outcomes = [fire.outcome for fire in await office.fires.recent("rule")]

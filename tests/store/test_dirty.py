@@ -12,11 +12,11 @@ from replicator.oci.reference import RepositoryName
 from replicator.store.database import Database
 from replicator.store.dirty import DirtyRepositories
 from replicator.store.owner import Owner
-from replicator.store.queue import Queue
 from replicator.store.records import RunState, Totals
 from replicator.store.rules import Rules
 from replicator.store.runs import Runs
 from tests.store.values import NOON, a_rule
+from tests.support.working import Idler
 
 MINUTE = timedelta(minutes=1)
 RULE = a_rule()
@@ -40,8 +40,7 @@ async def mark(dirty, *names, now=NOON):
 
 
 async def end(database, runs, state, now):
-    claimed = await Queue(database, Owner.this_process()).claim(now)
-    await runs.finish(claimed.id, state, Totals(), now)
+    await Idler(database).end_next(now, state)
 
 
 async def test_a_mark_becomes_a_run_of_that_repository_alone(dirty):

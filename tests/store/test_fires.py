@@ -12,11 +12,11 @@ from replicator.planning.due_times import shift
 from replicator.store.database import Database
 from replicator.store.fires import Fires
 from replicator.store.owner import Owner
-from replicator.store.queue import Queue
-from replicator.store.records import FireOutcome, RunState, Totals
+from replicator.store.records import FireOutcome, RunState
 from replicator.store.rules import Rules
 from replicator.store.runs import Runs
 from tests.store.values import HOUR, NOON, a_rule
+from tests.support.working import Idler
 
 MINUTE = timedelta(minutes=1)
 HOURLY = replace(a_rule(), schedule="0 * * * *")
@@ -38,14 +38,12 @@ def runs(database: Database) -> Runs:
 
 
 @pytest.fixture
-def queue(database: Database) -> Queue:
-    return Queue(database, Owner.this_process())
+def idler(database: Database) -> Idler:
+    return Idler(database)
 
 
-async def finish(queue, runs, now):
-    claimed = await queue.claim(now)
-    await runs.finish(claimed.id, RunState.SUCCEEDED, Totals(), now)
-    return claimed
+async def finish(idler, now):
+    return await idler.end_next(now)
 
 
 async def test_a_schedule_counts_from_when_it_is_first_seen(fires, rules):
@@ -92,11 +90,11 @@ async def test_what_was_missed_becomes_one_run_with_its_number(fires, rules, run
     assert await fires.recent(HOURLY.name) == (verdict.fire,)
 
 
-async def test_a_due_time_during_a_run_is_noted_and_starts_none(fires, queue, rules, runs):
+async def test_a_due_time_during_a_run_is_noted_and_starts_none(fires, idler, rules, runs):
     await rules.put(HOURLY)
     await fires.decide(HOURLY.name, NOON)
     await fires.decide(HOURLY.name, NOON + HOUR)
-    await queue.claim(NOON + HOUR)
+    await idler.take_up(NOON + HOUR)
 
     verdict = await fires.decide(HOURLY.name, NOON + 2 * HOUR)
 
@@ -104,7 +102,7 @@ async def test_a_due_time_during_a_run_is_noted_and_starts_none(fires, queue, ru
     assert len(await runs.recent()) == 1
 
 
-async def test_an_hour_of_minutes_is_settled_minute_by_minute(fires, queue, rules, runs):
+async def test_an_hour_of_minutes_is_settled_minute_by_minute(fires, idler, rules, runs):
     every_minute = replace(HOURLY, schedule="* * * * *")
     await rules.put(every_minute)
     now = NOON
@@ -112,7 +110,7 @@ async def test_an_hour_of_minutes_is_settled_minute_by_minute(fires, queue, rule
     while now < NOON + HOUR:
         now += 20 * timedelta(seconds=1)
         if (await fires.decide(every_minute.name, now)).fire is not None:
-            await finish(queue, runs, now)
+            await finish(idler, now)
 
     settled = await fires.recent(every_minute.name, limit=100)
 
@@ -120,11 +118,11 @@ async def test_an_hour_of_minutes_is_settled_minute_by_minute(fires, queue, rule
     assert {fire.outcome for fire in settled} == {FireOutcome.RUN}
 
 
-async def test_a_clock_that_is_put_back_fires_nothing_twice(fires, queue, rules, runs):
+async def test_a_clock_that_is_put_back_fires_nothing_twice(fires, idler, rules, runs):
     await rules.put(HOURLY)
     await fires.decide(HOURLY.name, NOON)
     await fires.decide(HOURLY.name, NOON + 2 * HOUR)
-    await finish(queue, runs, NOON + 2 * HOUR)
+    await finish(idler, NOON + 2 * HOUR)
 
     back = await fires.decide(HOURLY.name, NOON + HOUR)
     again = await fires.decide(HOURLY.name, NOON + 2 * HOUR)
