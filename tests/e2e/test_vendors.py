@@ -9,9 +9,11 @@ import pytest
 
 from replicator.embedded.memory import MemoryStorage
 from replicator.embedded.server import EmbeddedRegistry
+from tests.fakes.azure import FakeAzure
 from tests.fakes.clouds import GoogleLogins
 from tests.fakes.dockerhub import FakeHub
 from tests.fakes.ecr import HOST, KEYS, FakeEcr, actions_of
+from tests.fakes.github import FakeGitHub
 from tests.fakes.google import FakeGoogle, GoogleTokens
 from tests.fakes.harbor import FakeHarbor
 from tests.fakes.quay import FakeQuay
@@ -308,6 +310,30 @@ class TestHarbor:
         if expected:
             assert {tag["class"] for tag in report["tags"]} == {"not_found"}
             assert all('create = "if-missing"' in tag["message"] for tag in report["tags"])
+
+
+@pytest.mark.parametrize("kind", ["acr", "ghcr"])
+async def test_a_thousand_unchanged_tags_at_azure_and_github_cost_twelve_requests(stage, kind):
+    passwords = {"acme": "secret"}
+    fake = FakeAzure(passwords) if kind == "acr" else FakeGitHub(passwords)
+    source = await stage.start(fake.registry)
+    settings = {"kind": kind}
+    if kind == "ghcr":
+        await stage.start(fake.site)
+        settings = fake.settings()
+    store_many(fake.storage, "acme/app")
+    destination = await stage.start(EmbeddedRegistry(fake.storage))
+    login = 'credential = { username = "acme", password = "secret" }'
+    stage.write_rule(
+        f"{source.host}/acme/app",
+        f"{destination.host}/{{repository}}",
+        registries="\n".join([entry(source.host, **settings), login]),
+    )
+
+    requests = await stage.requests_for_nothing_new()
+
+    assert asked(requests, source.host) <= 12
+    assert asked(requests, destination.host) == 0
 
 
 class TestEcr:
