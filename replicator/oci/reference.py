@@ -156,7 +156,7 @@ def _split_tag(name: str) -> tuple[str, str | None]:
 
 def _parse_name(name: str) -> RepositoryName:
     host, slash, path = name.partition("/")
-    if not slash or not _looks_like_host(host):
+    if not slash or not looks_like_host(host):
         host, path = DOCKER_HUB, name
     registry = canonical_registry(host)
     if registry == DOCKER_HUB and "/" not in path:
@@ -166,5 +166,5 @@ def _parse_name(name: str) -> RepositoryName:
     return RepositoryName(registry, path)
 
 
-def _looks_like_host(text: str) -> bool:
+def looks_like_host(text: str) -> bool:
     return "." in text or ":" in text or text == "localhost" or text != text.lower()

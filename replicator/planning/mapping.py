@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from typing import Final, Self
 
 from replicator.errors import ConfigError, InvalidReference
-from replicator.oci.reference import DOCKER_HUB, LAYOUT, RepositoryName, Tag, canonical_registry
+from replicator.oci.reference import (
+    DOCKER_HUB,
+    LAYOUT,
+    RepositoryName,
+    Tag,
+    canonical_registry,
+    looks_like_host,
+)
 from replicator.values import dataclass
 
 REPOSITORY_NAMES: Final = frozenset({"registry", "repository", "name"})
@@ -114,7 +121,7 @@ def _split_registry(text: str, where: str) -> tuple[str, str]:
         raise ConfigError(
             f'{where}: "{text}" begins with a placeholder; write the host of a registry first'
         )
-    if not slash or not ("." in host or ":" in host or host == "localhost"):
+    if not slash or not looks_like_host(host):
         host, rest = DOCKER_HUB, text
     return canonical_registry(host), rest
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
@@ -65,12 +65,6 @@ class Planner:
         writer = f"{wanted.source}{tag}"
         first = self._writers.setdefault(key, writer)
         return "" if first == writer else first
-
-
-def plan(candidates: Iterable[Candidate], policy: Policy) -> tuple[Action, ...]:
-    """Return an action for each candidate, in their order."""
-    planner = Planner(policy)
-    return tuple(planner.plan(candidate) for candidate in candidates)
 
 
 def decide(candidate: Candidate, policy: Policy) -> tuple[Decision, str]:

@@ -118,8 +118,3 @@ def prepare(rule: Rule, *, where: str = "") -> PreparedRule:
     )
     immutable = tuple(Glob.of_tags(text, where=f"{where}immutable") for text in rule.immutable)
     return PreparedRule(rule, source, selector, templates, immutable)
-
-
-def destinations(rule: Rule, repository: RepositoryName) -> tuple[RepositoryName, ...]:
-    """Return where *repository* goes by *rule*. Raises ConfigError, InvalidReference."""
-    return tuple(route.destination for route in prepare(rule).routes(repository))

@@ -36,16 +36,6 @@ class Verdict:
     captures: Mapping[str, str] = field(default_factory=dict)
 
 
-def select(tags: Iterable[SourceTag], selection: TagSelection, *, now: datetime) -> list[Verdict]:
-    """Judge all *tags* of a repository, in their order. Raises ConfigError for bad patterns."""
-    return Selector(selection).select(tags, now=now)
-
-
-def literal_tags(selection: TagSelection) -> tuple[Tag, ...] | None:
-    """Return the tags when *selection* names each of them; None when they must be listed."""
-    return Selector(selection).literal_tags
-
-
 def subject_digits(tag: str) -> str | None:
     """Return the hex digits of the subject that a tag such as ``sha256-….sig`` belongs to."""
     found = _DIGEST_TAG.fullmatch(tag)

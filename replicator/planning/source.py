@@ -11,6 +11,7 @@ from replicator.oci.reference import (
     Reference,
     RepositoryName,
     canonical_registry,
+    looks_like_host,
 )
 from replicator.planning.patterns import Glob
 from replicator.planning.rule import RepositorySelection
@@ -124,7 +125,7 @@ def _split(text: str, where: str) -> tuple[str, str]:
             f'{where}source: "{text}": an image layout is one repository and has no wildcards'
         )
     host, slash, path = text.partition("/")
-    if not slash or not _looks_like_host(host):
+    if not slash or not looks_like_host(host):
         host, path = DOCKER_HUB, text
     if _WILD.intersection(host):
         raise ConfigError(f'{where}source: "{text}": the registry\'s host cannot be a pattern')
@@ -136,10 +137,6 @@ def _split(text: str, where: str) -> tuple[str, str]:
     if registry == DOCKER_HUB and "/" not in path and not path.startswith("**"):
         path = f"library/{path}"
     return registry, path
-
-
-def _looks_like_host(text: str) -> bool:
-    return "." in text or ":" in text or text == "localhost"
 
 
 def _fixed_part(path: str) -> str:

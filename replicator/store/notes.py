@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from sqlalchemy import Table, bindparam, delete, func, select
+from sqlalchemy import Table, bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.oci.digest import Digest
@@ -46,13 +46,6 @@ class TagNotes:
         )
         async with self._database.reading() as connection:
             return tuple(map(_failing, await connection.execute(query)))
-
-    async def failing_counts(self) -> dict[str, int]:
-        """Return how many tags of each rule fail; rules without any are left out."""
-        query = select(failing_tag.c.rule, func.count()).group_by(failing_tag.c.rule)
-        async with self._database.reading() as connection:
-            rows = await connection.execute(query)
-            return {row[0]: row[1] for row in rows}
 
     async def change(self, rule: str, changes: NoteChanges) -> None:
         """Add, replace and remove notes on the tags of one rule, all or nothing."""

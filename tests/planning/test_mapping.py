@@ -8,7 +8,7 @@ from replicator.errors import ConfigError, InvalidReference
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.mapping import Template
 from replicator.planning.observation import SourceTag
-from replicator.planning.prepared import destinations, prepare
+from replicator.planning.prepared import prepare
 from replicator.planning.rule import Rule, TagSelection
 
 ALPINE = RepositoryName("docker.io", "library/alpine")
@@ -91,9 +91,9 @@ def test_captures_of_a_tag_rewrite_it():
 def test_captures_of_the_path_choose_the_destination():
     rule = Rule("teams", "quay.io/{team}/*", ("registry.example.com/{team}-mirror/{name}",))
 
-    found = destinations(rule, RepositoryName("quay.io", "red/app"))
+    (route,) = prepare(rule).routes(RepositoryName("quay.io", "red/app"))
 
-    assert found == (RepositoryName("registry.example.com", "red-mirror/app"),)
+    assert route.destination == RepositoryName("registry.example.com", "red-mirror/app")
 
 
 def test_a_mapping_that_yields_no_tag_is_an_error_of_that_tag():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.observation import DestinationTag, Presence, Published, SourceTag
-from replicator.planning.plan import Decision
-from replicator.planning.planner import Candidate, Planner, Policy, decide, plan
+from replicator.planning.plan import Action, Decision
+from replicator.planning.planner import Candidate, Planner, Policy, decide
 from replicator.planning.prepared import Wanted
 from replicator.planning.rule import Overwrite
 
@@ -41,6 +42,11 @@ def candidate(
     source: Digest | None, ours: Published | None, seen: DestinationTag, tag: Tag = TAG
 ) -> Candidate:
     return Candidate(Wanted(SOURCE, SourceTag(tag, source), DESTINATION, tag), ours, seen)
+
+
+def plan_all(candidates: Iterable[Candidate], policy: Policy) -> list[Action]:
+    planner = Planner(policy)
+    return [planner.plan(each) for each in candidates]
 
 
 ALWAYS = Policy()
@@ -104,7 +110,7 @@ def test_two_tags_that_become_one_have_one_writer():
     first = candidate(NEW, None, ABSENT)
     second = replace(first, wanted=replace(first.wanted, source_tag=SourceTag(Tag("v3.20"), OTHER)))
 
-    one, other = plan([first, second], ALWAYS)
+    one, other = plan_all([first, second], ALWAYS)
 
     assert one.decision is Decision.COPY
     assert other.decision is Decision.CONFLICT
@@ -148,14 +154,14 @@ def apply(each: Candidate, decision: Decision, policy: Policy) -> Candidate:
 
 @given(st.lists(candidates), policies)
 def test_the_same_observations_give_the_same_plan(given_candidates, policy):
-    assert plan(given_candidates, policy) == plan(given_candidates, policy)
+    assert plan_all(given_candidates, policy) == plan_all(given_candidates, policy)
 
 
 @given(candidates, policies)
 def test_after_a_copy_there_is_nothing_left_to_do(each, policy):
-    (action,) = plan([each], policy)
+    (action,) = plan_all([each], policy)
 
-    (again,) = plan([apply(each, action.decision, policy)], policy)
+    (again,) = plan_all([apply(each, action.decision, policy)], policy)
 
     if action.decision is Decision.COPY:
         assert again.decision is Decision.SKIP
@@ -167,7 +173,7 @@ def test_after_a_copy_there_is_nothing_left_to_do(each, policy):
 def test_no_tag_has_two_writers(given_candidates, policy):
     written = [
         (action.destination, action.tag, action.source_tag)
-        for action in plan(given_candidates, policy)
+        for action in plan_all(given_candidates, policy)
         if action.decision is Decision.COPY
     ]
 

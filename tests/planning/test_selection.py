@@ -13,7 +13,7 @@ from replicator.errors import ConfigError
 from replicator.oci.reference import Tag
 from replicator.planning.observation import SourceTag
 from replicator.planning.rule import Order, TagSelection
-from replicator.planning.selection import Selector, literal_tags, select, subject_digits
+from replicator.planning.selection import Selector, subject_digits
 
 DATA = Path(__file__).parent / "data"
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
@@ -26,13 +26,13 @@ def tag_list(name: str) -> list[SourceTag]:
 def selected(name: str, selection: TagSelection) -> set[str]:
     return {
         str(verdict.tag.tag)
-        for verdict in select(tag_list(name), selection, now=NOW)
+        for verdict in Selector(selection).select(tag_list(name), now=NOW)
         if verdict.selected
     }
 
 
 def reason(tag: str, selection: TagSelection) -> str:
-    (verdict,) = select([SourceTag(Tag(tag), None)], selection, now=NOW)
+    (verdict,) = Selector(selection).select([SourceTag(Tag(tag), None)], now=NOW)
     assert not verdict.selected
     return verdict.reason
 
@@ -193,9 +193,9 @@ def test_the_reason_for_leaving_a_tag_out_is_said(tag, selection, expected):
 
 
 def test_the_reason_for_taking_a_tag_is_said():
-    (verdict,) = select(
-        [SourceTag(Tag("3.20"), None)], TagSelection(include=("3.*",), semver=">=3.18"), now=NOW
-    )
+    selector = Selector(TagSelection(include=("3.*",), semver=">=3.18"))
+
+    (verdict,) = selector.select([SourceTag(Tag("3.20"), None)], now=NOW)
 
     assert verdict.reason == 'matches "3.*" and is in >=3.18'
 
@@ -221,7 +221,7 @@ def aged(**days: int) -> list[SourceTag]:
     ],
 )
 def test_tags_are_selected_by_age(selection, expected):
-    verdicts = select(aged(new=1, week=7, month=30, year=365), selection, now=NOW)
+    verdicts = Selector(selection).select(aged(new=1, week=7, month=30, year=365), now=NOW)
 
     assert [verdict.tag.tag for verdict in verdicts if verdict.selected] == expected
 
@@ -238,7 +238,7 @@ def test_tags_are_selected_by_age(selection, expected):
     ],
 )
 def test_tags_that_are_all_named_need_no_listing(selection, expected):
-    assert literal_tags(selection) == expected
+    assert Selector(selection).literal_tags == expected
 
 
 def test_a_name_that_can_be_no_tag_is_refused():
@@ -271,15 +271,15 @@ def test_the_order_of_the_listing_does_not_matter(names, selection, random):
     tags = [SourceTag(Tag(name), None) for name in names]
     shuffled = random.sample(tags, len(tags))
 
-    one = {verdict.tag.tag: verdict for verdict in select(tags, selection, now=NOW)}
-    other = {verdict.tag.tag: verdict for verdict in select(shuffled, selection, now=NOW)}
+    one = {verdict.tag.tag: verdict for verdict in Selector(selection).select(tags, now=NOW)}
+    other = {verdict.tag.tag: verdict for verdict in Selector(selection).select(shuffled, now=NOW)}
 
     assert one == other
 
 
 @given(st.lists(tag_names, unique=True), selections)
 def test_every_tag_has_a_verdict_with_a_reason_and_latest_is_obeyed(names, selection):
-    verdicts = select([SourceTag(Tag(name), None) for name in names], selection, now=NOW)
+    verdicts = Selector(selection).select([SourceTag(Tag(name), None) for name in names], now=NOW)
 
     assert [verdict.tag.tag for verdict in verdicts] == names
     assert all(verdict.reason for verdict in verdicts)
