@@ -118,6 +118,7 @@ class Service:
     rulebook: Rulebook
     runs: Runs
     runner: Runner
+    registries: Registries
     database: Database
     lease: Lease
 
@@ -175,7 +176,8 @@ async def open_service(
             lease=lease,
         )
         try:
-            yield Service(Rulebook(Rules(database), config.rules), runs, runner, database, lease)
+            rulebook = Rulebook(Rules(database), config.rules)
+            yield Service(rulebook, runs, runner, registries, database, lease)
         finally:
             await inventory.flush()
 
@@ -215,9 +217,11 @@ async def open_serving(
     from replicator.service.heeding import Act, heed
     from replicator.service.hooks.desk import HookDesk
     from replicator.service.housekeeping import Housekeeping
+    from replicator.service.old_uploads import OldUploads
     from replicator.service.probes import Probes
     from replicator.service.scheduler import Scheduler
     from replicator.service.serving import Loop, Role, Serving
+    from replicator.service.shared_limits import SharedLimits
     from replicator.store.dirty import DirtyRepositories
     from replicator.store.fires import Fires
     from replicator.store.notices import CANCELLED, RULES
@@ -263,6 +267,7 @@ async def open_serving(
             post=Delivery(os.environ, _now),
             clock=_now,
         )
+        services = Services(service.database, owner, _now(), works=Role.WORKER in roles)
         acts: dict[str, Act] = {}
         starting: list[Loop] = []
         lasting: list[Loop] = []
@@ -273,7 +278,11 @@ async def open_serving(
         if Role.WORKER in roles:
             acts[CANCELLED] = life.look
             starting += (worker.run, engine.run)
-            lasting.append(life.keep)
+            lasting += (
+                life.keep,
+                SharedLimits(services, service.registries, clock=_now).run,
+                OldUploads(_unfinished(service.database), service.registries).run,
+            )
         if not service.database.embedded:
             lasting.append(partial(heed, service.database.notices, acts))
         serving = Serving(
@@ -282,7 +291,7 @@ async def open_serving(
             starting=starting,
             lasting=lasting,
             reaper=Reaper(service.database, grace=probes.timing.grace_time),
-            services=Services(service.database, owner, _now()),
+            services=services,
             clock=_now,
             timing=probes.timing,
         )

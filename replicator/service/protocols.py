@@ -49,6 +49,10 @@ class Registry(Protocol):
         """List the paths of the registry's repositories that begin with *under*, page by page."""
         ...
 
+    def divide_limits(self, among: int) -> None:
+        """Keep to one part of the limits, as so many processes share the registry."""
+        ...
+
     async def aclose(self) -> None: ...
 
 

@@ -35,6 +35,7 @@ class Registries:
         self._listener = to_all(count_request, listener)
         self._open_layout = open_layout
         self._registries: dict[str, Registry] = {}
+        self._among = 1
 
     def repository(self, name: RepositoryName) -> Repository:
         """Open a repository, or an image layout on disk; asks nobody anything yet."""
@@ -45,6 +46,12 @@ class Registries:
     def list_repositories(self, host: str, under: str) -> AsyncIterator[tuple[str, ...]]:
         """List the paths of a registry's repositories that begin with *under*, page by page."""
         return self._registry(host).list_repositories(under)
+
+    def divide_limits(self, among: int) -> None:
+        """Keep to one part of each registry's limits, as so many processes share them."""
+        self._among = among
+        for registry in self._registries.values():
+            registry.divide_limits(among)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -68,5 +75,6 @@ class Registries:
         if registry is None:
             settings = self._settings.get(host) or RegistrySettings(host)
             registry = self._open_registry(settings, listener=self._listener)
+            registry.divide_limits(self._among)
             self._registries[host] = registry
         return registry

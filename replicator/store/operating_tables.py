@@ -161,9 +161,22 @@ dirty_repository = Table(
     sqlite_with_rowid=False,
 )
 
+# What was last said to be left of a limit on pulls, by the address or account that it is counted
+# for, as the registry names it.
+pull_budget = Table(
+    "pull_budget",
+    metadata,
+    Column("registry", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("remaining", Integer, nullable=False),
+    Column("noted_at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 TABLES: Final = (
     registry_facts,
     upload_session,
+    pull_budget,
     credential,
     api_token,
     page_session,

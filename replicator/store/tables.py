@@ -22,6 +22,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     text,
+    true,
 )
 
 from replicator.planning.plan import Decision
@@ -178,6 +179,8 @@ service = Table(
     Column("owner", Text, primary_key=True),
     Column("started_at", UtcDateTime, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
+    # Whether it carries out runs; they share what registries allow.
+    Column("works", Boolean, nullable=False, server_default=true()),
     sqlite_with_rowid=False,
 )
 

@@ -147,6 +147,9 @@ class FakeRegistry:
     def repository(self, path):
         return FakeRepository(self._world, RepositoryName(self._host, path), self._listener)
 
+    def divide_limits(self, among):
+        self.among = among
+
     async def list_repositories(self, under):
         await self._world.request(self._listener, self._host, RequestKind.CATALOG, self._host)
         yield tuple(name.path for name in self._world.contents if name.registry == self._host)
