@@ -237,6 +237,9 @@ class FakeLedger:
         self.questions = 0
         self.writes = 0
 
+    def fenced(self, fence):
+        return self
+
     async def published_tags(self, wanted):
         self.questions += 1
         await asyncio.sleep(0)

@@ -1,119 +1,318 @@
-"""Runs that a service takes up: cancelled, limited, broken off and given back."""
+"""Runs that services share: divided, cancelled, limited, broken off and given back."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from replicator.errors import PullsSpent, RegistryUnavailable, StoreError
 from replicator.oci.reference import RepositoryName, Tag
-from replicator.planning.rule import TagSelection
+from replicator.planning.rule import Prune, TagSelection
+from replicator.service.item_runner import ItemRunner
+from replicator.service.lease import Lease
 from replicator.service.only import Only
+from replicator.service.signs_of_life import SignsOfLife
+from replicator.service.steps import Step, pass_by
+from replicator.store.items import Items
+from replicator.store.owner import Owner
+from replicator.store.queue import Queue
+from replicator.store.reaper import Reaper
 from replicator.store.records import RunState
-from tests.service.conftest import SOURCE, rule
-from tests.service.fakes import START
+from replicator.store.runs import Runs
+from tests.service.conftest import SOURCE, Bench, rule
 
 OTHER = "source.io/team/other"
+ELSEWHERE = Owner("other-host", "another-boot:another-namespace", 17, "12345")
+WIDE = rule(source="source.io/team/*", destinations=("destination.io/{repository}",))
 
 
-async def taken_up(bench, of, *, only=None):
-    """A run as the queue hands it out."""
-    record = await bench.runs.start(of, "schedule", START)
-    return replace(record, queued_at=START, attempt=1, only=only)
+class Killed(BaseException):
+    """A worker ended right here."""
 
 
-async def until(condition):
-    while not condition():  # noqa: ASYNC110 - the fakes set no events
-        await asyncio.sleep(0)
+class Shop:
+    """Workers without a loop: a queue and items in a database, registries in memory."""
+
+    def __init__(self, bench, database):
+        self.bench, self.database = bench, database
+        self.queue, self.runs = Queue(database), Runs(database, Owner.this_process())
+        self.items = Items(database, Owner.this_process())
+        self.looks = asyncio.Queue()
+        self.runner = self.worker()
+
+    def worker(self, items=None, *, largest=2000, die_at=None):
+        items = items or self.items
+        self.life = SignsOfLife(
+            items,
+            lease=Lease(),
+            clock=self.bench.clock,
+            sleep=lambda seconds: self.looks.get() if seconds <= 5 else asyncio.Event().wait(),
+        )
+
+        def pass_step(step):
+            if step is die_at:
+                raise Killed
+
+        return ItemRunner(
+            means=self.bench.runner().means,
+            items=items,
+            life=self.life,
+            wake=lambda: None,
+            pass_step=pass_by if die_at is None else pass_step,
+            largest=largest,
+        )
+
+    async def add(self, of, **options):
+        return await self.queue.add(of, "test", self.bench.clock(), **options)
+
+    async def claim(self, items=None):
+        claims = await (items or self.items).claim(self.bench.clock())
+        return claims[0] if claims else None
+
+    async def work(self, runner=None):
+        """Carry out all that waits; return the report of the last run that ended."""
+        report, done = None, []
+        while (claim := await self.claim()) is not None:
+            done.append(claim)
+            report = await (runner or self.runner).carry_out(claim) or report
+        self.done = done
+        return report
+
+    async def under_way(self):
+        """Start an item whose copy does not end, and return its task when that has begun."""
+        claim = await self.claim()
+        task = asyncio.create_task(self.runner.carry_out(claim))
+        while not self.bench.copier.running:  # noqa: ASYNC110 - the fakes set no events
+            await asyncio.sleep(0)
+        return claim, task
 
 
-async def under_way(bench, runner, record):
-    """Start a run that does not end, and return it when its copy has begun."""
-    running = asyncio.create_task(runner.carry_out(record))
-    await until(lambda: bench.copier.running)
-    return running
+@pytest.fixture
+def database_url(tmp_path):
+    """The store's own tests say that both databases do the same."""
+    return f"sqlite:///{tmp_path}/replicator.db"
 
 
-async def test_a_run_is_carried_out_under_the_number_it_was_queued_with(bench):
+@pytest.fixture
+async def shop(bench, database):
+    return Shop(bench, database)
+
+
+def some_tags(bench):
+    bench.source.put("1", "2", "3")
+
+
+def nothing(bench):
+    bench.source.put("other")
+
+
+def one_fails(bench):
     bench.source.put("1", "2")
-    record = await taken_up(bench, rule())
-
-    report = await bench.runner().carry_out(record)
-
-    assert (report.run, report.state) == (record.id, RunState.SUCCEEDED)
-    assert {row.run for row in bench.ledger.rows.values()} == {record.id}
-    assert len(bench.runs.started) == 1
+    bench.copier.failing[Tag("1")] = (RegistryUnavailable("503", status=503), "destination")
 
 
-async def test_a_rule_that_is_of_no_use_fails_its_run_and_says_why(bench):
-    record = await taken_up(bench, rule(tags=TagSelection(semver="not a range")))
+def all_fail(bench):
+    bench.source.put("1")
+    bench.copier.failing[Tag("1")] = (RegistryUnavailable("503", status=503), "destination")
 
-    report = await bench.runner().carry_out(record)
+
+def listing_breaks(bench):
+    bench.source.put("1", "2", "3")
+    bench.world.page_size = 1
+    bench.world.breaks_after[SOURCE] = 2
+
+
+def several_repositories(bench):
+    for name in ("a", "b", "c"):
+        bench.world.content(f"source.io/team/{name}").put("1", name)
+
+
+def catalogue_fails(bench):
+    bench.world.broken["catalog", "source.io", None] = RegistryUnavailable("503", status=503)
+
+
+SAME = [
+    (some_tags, rule()),
+    (nothing, rule(tags=("1*",))),
+    (nothing, rule(tags=("1*",), allow_empty=True)),
+    (some_tags, rule(tags=TagSelection(min_tags=5))),
+    (some_tags, rule(tags=TagSelection(latest=2))),
+    (some_tags, rule(tags=("1", "gone"))),
+    (one_fails, rule()),
+    (all_fail, rule()),
+    (listing_breaks, rule()),
+    (listing_breaks, rule(prune=Prune.MIRROR)),
+    (several_repositories, WIDE),
+    (several_repositories, replace(WIDE, destinations=("destination.io/all:{tag}",))),
+    (several_repositories, replace(WIDE, destinations=("a.io/x/{name}", "a.io/y/{name}"))),
+    (catalogue_fails, WIDE),
+]
+
+
+@pytest.mark.parametrize(("prepare", "of"), SAME)
+async def test_a_shared_run_comes_to_the_same_as_one_in_one_process(shop, prepare, of):
+    prepare(shop.bench)
+    alone = Bench()
+    prepare(alone)
+    expected = await alone.run(of)
+
+    await shop.add(of)
+    report = await shop.work()
+
+    assert (report.state, report.error) == (expected.state, expected.error)
+    assert (report.counts, report.tally) == (expected.counts, expected.tally)
+    assert report.requests == expected.requests
+    assert shop.bench.ledger.rows.keys() == alone.ledger.rows.keys()
+    record = (await shop.runs.show(report.run))[0]
+    assert (record.state, record.totals, record.error) == (
+        report.state,
+        report.totals,
+        report.error,
+    )
+
+
+async def test_tags_that_are_gone_are_removed_once_all_is_known(shop):
+    several_repositories(shop.bench)
+    of = replace(WIDE, prune=Prune.MIRROR, prune_after=timedelta(minutes=10))
+    await shop.add(of)
+    await shop.work()
+    del shop.bench.world.content("source.io/team/a").tags[Tag("1")]
+    counts = []
+    for _ in range(2):
+        shop.bench.clock.pass_time(minutes=11)
+        await shop.add(of)
+        counts.append((await shop.work()).counts)
+
+    assert [(each["gone"], each["pruned"]) for each in counts] == [(1, 0), (0, 1)]
+    assert Tag("1") not in shop.bench.world.content("destination.io/team/a").tags
+    assert Tag("1") in shop.bench.world.content("destination.io/team/b").tags
+
+
+async def test_failing_tags_that_the_rule_no_longer_comes_across_are_forgotten(shop):
+    one_fails(shop.bench)
+    await shop.add(rule())
+    await shop.work()
+    await shop.add(rule())
+    await shop.work()
+    still = set(shop.bench.notes.kept["rule"].failing)
+    shop.bench.source.tags.pop(Tag("1"))
+
+    await shop.add(rule())
+    await shop.work()
+
+    assert [str(tag) for _, tag in still] == ["1"]
+    assert shop.bench.notes.kept["rule"].failing == {}
+
+
+async def test_a_large_repository_is_shared(shop):
+    shop.bench.source.put(*map(str, range(10)))
+    await shop.add(rule())
+    runner = shop.worker(largest=3)
+
+    report = await shop.work(runner)
+
+    assert report.counts["copied"] == report.counts["selected"] == 10
+    assert [len(claim.piece.tags or ()) for claim in shop.done] == [0, 3, 3, 1]
+    assert shop.bench.world.count("tags", registry="source.io") == 1
+    assert len(shop.bench.ledger.rows) == 10
+
+
+async def all_of(shop, runner, items):
+    while (claim := await shop.claim(items)) is not None:
+        await runner.carry_out(claim)
+
+
+SHARED_STEPS = [
+    step
+    for step in Step
+    if step
+    not in {
+        Step.AFTER_FIRE,
+        Step.AFTER_CLAIM,
+        Step.BEFORE_RELEASE,
+        Step.AFTER_RELEASE,
+    }
+]
+
+
+@pytest.mark.parametrize("step", SHARED_STEPS)
+async def test_wherever_a_worker_dies_another_goes_on(shop, step):
+    for name in ("a", "b"):
+        shop.bench.world.content(f"source.io/team/{name}").put(*(f"{name}{n}" for n in range(5)))
+    added = await shop.add(WIDE)
+    lost = Items(shop.database, ELSEWHERE, lease=timedelta(seconds=-1))
+    dying = shop.worker(lost, largest=2, die_at=step)
+    with pytest.raises(BaseException) as death:  # noqa: PT011 - alone or in a group
+        await all_of(shop, dying, lost)
+    assert "Killed" in repr(death.value)
+    runner = shop.worker(largest=2)
+
+    for _ in range(2):
+        await Reaper(shop.database).reap(shop.bench.clock())
+        await shop.work(runner)
+
+    record, _ = await shop.runs.show(added.id)
+    assert record.state is RunState.SUCCEEDED
+    assert record.totals.counts["selected"] == 10
+    published = Counter(str(tag) for _, tag in shop.bench.ledger.rows)
+    assert published == Counter(f"{name}{n}" for name in "ab" for n in range(5))
+
+
+async def test_a_rule_that_is_of_no_use_fails_its_run_and_says_why(shop):
+    await shop.add(rule(tags=TagSelection(semver="not a range")))
+
+    report = await shop.work()
 
     assert report.state is RunState.FAILED
     assert "semver" in report.error
-    assert bench.runs.finished[record.id][2] == report.error
 
 
-async def test_a_run_that_somebody_cancels_ends_in_the_middle_of_a_copy(bench):
-    bench.source.put("1")
-    bench.copier.endless = {"1"}
-    looks = asyncio.Queue()
-    bench.sleep = lambda seconds: looks.get() if seconds <= 5 else asyncio.Event().wait()
-    runner = bench.runner()
-    record = await taken_up(bench, rule())
-    alive = asyncio.create_task(runner.keep_alive())
-    running = await under_way(bench, runner, record)
+async def test_a_run_that_somebody_cancels_ends_in_the_middle_of_a_copy(shop):
+    shop.bench.source.put("1")
+    shop.bench.copier.endless = {"1"}
+    added = await shop.add(rule())
+    alive = asyncio.create_task(shop.life.keep())
+    _, running = await shop.under_way()
 
-    bench.runs.unwanted = frozenset({record.id, "of another process"})
-    looks.put_nowait("look")
+    await shop.queue.cancel(added.id, shop.bench.clock())
+    shop.looks.put_nowait("look")
     report = await running
 
     assert report.state is RunState.CANCELLED
-    assert bench.runs.finished[record.id][0] is RunState.CANCELLED
-    assert bench.runs.released == []
+    assert (await shop.runs.show(added.id))[0].state is RunState.CANCELLED
     alive.cancel()
 
 
-async def test_one_cancelled_run_leaves_those_beside_it_alone(bench):
-    bench.source.put("1")
-    bench.world.content(OTHER).put("2")
-    bench.copier.endless = {"1"}
-    looks = asyncio.Queue()
-    bench.sleep = lambda seconds: looks.get() if seconds <= 5 else asyncio.Event().wait()
-    other = rule("other", source=OTHER, destinations=("other.io/mirror/app",))
-    bench.runs.unwanted = frozenset({"run-1"})
-    running = asyncio.create_task(bench.runner().run_all([rule(), other], trigger="test"))
-    await until(lambda: "run-2" in bench.runs.finished)
-
-    looks.put_nowait("look")
-    cancelled, done = await running
-
-    assert (cancelled.state, done.state) == (RunState.CANCELLED, RunState.SUCCEEDED)
-
-
-async def test_a_run_that_is_broken_off_is_given_back_with_what_it_did(bench):
-    bench.source.put("1", "2")
-    bench.copier.endless = {"2"}
-    runner = bench.runner()
-    record = await taken_up(bench, rule())
-    running = await under_way(bench, runner, record)
-    await bench.copier.done.acquire()
+async def test_an_item_that_is_broken_off_is_given_back_with_what_it_did(shop):
+    shop.bench.source.put("1", "2")
+    shop.bench.copier.endless = {"2"}
+    added = await shop.add(rule())
+    _, running = await shop.under_way()
+    await shop.bench.copier.done.acquire()
     await asyncio.sleep(0)
 
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+    waiting, _ = await shop.runs.show(added.id)
+    shop.bench.copier.endless = set()
+    report = await shop.work()
 
-    assert bench.runs.released == [record.id]
-    assert bench.runs.finished == {}
-    assert [str(tag) for _, tag in bench.ledger.rows] == ["1"]
+    assert waiting.state is RunState.QUEUED
+    assert (report.run, report.state) == (added.id, RunState.SUCCEEDED)
+    assert report.tally.bytes_moved == 20
+    assert report.counts["copied"] == report.counts["skipped"] == 1
 
 
-async def test_draining_ends_what_has_begun_and_begins_nothing(bench):
+async def test_draining_ends_what_has_begun_and_begins_nothing(shop):
+    bench = shop.bench
     bench.source.put("1", "2", "3")
     bench.limits = replace(bench.limits, images=1)
+    shop.runner = shop.worker()
     copying, go_on = asyncio.Event(), asyncio.Event()
     copy = bench.copier.copy
 
@@ -123,10 +322,10 @@ async def test_draining_ends_what_has_begun_and_begins_nothing(bench):
         return await copy(order)
 
     bench.copier.copy = slowly
-    runner = bench.runner()
-    running = asyncio.create_task(runner.carry_out(await taken_up(bench, rule())))
+    await shop.add(rule())
+    running = asyncio.create_task(shop.runner.carry_out(await shop.claim()))
     await copying.wait()
-    draining = asyncio.create_task(runner.drain())
+    draining = asyncio.create_task(shop.runner.drain())
     await asyncio.sleep(0)
     assert not draining.done()
 
@@ -140,20 +339,79 @@ async def test_draining_ends_what_has_begun_and_begins_nothing(bench):
     assert len(bench.ledger.rows) == 1
 
 
-async def test_a_limited_run_is_about_those_tags_and_does_not_discover(bench):
-    bench.world.content("source.io/team/app").put("1", "2")
-    bench.world.content(OTHER).put("1")
-    wide = rule(
-        source="source.io/team/*",
-        destinations=("destination.io/mirror/{name}",),
-        tags=TagSelection(min_tags=3),
-    )
+async def test_a_limited_run_is_about_those_tags_and_does_not_discover(shop):
+    shop.bench.source.put("1", "2")
+    shop.bench.world.content(OTHER).put("1")
+    wide = replace(WIDE, tags=TagSelection(min_tags=3))
 
-    report = await bench.runner().carry_out(await taken_up(bench, wide, only=(f"{SOURCE}:2",)))
+    await shop.add(wide, only=(f"{SOURCE}:2",))
+    report = await shop.work()
 
     assert (report.state, report.counts["selected"]) == (RunState.SUCCEEDED, 1)
-    assert [str(tag) for _, tag in bench.ledger.rows] == ["2"]
-    assert bench.world.count("catalog") == 0
+    assert [str(tag) for _, tag in shop.bench.ledger.rows] == ["2"]
+    assert shop.bench.world.count("catalog") == 0
+
+
+async def test_a_retry_tries_tags_at_once_that_would_have_to_wait(shop):
+    bench = shop.bench
+    bench.source.put("1")
+    bench.copier.failing[Tag("1")] = (RegistryUnavailable("503", status=503), "destination")
+    for _ in range(4):
+        await shop.add(rule())
+        await shop.work()
+    bench.copier.failing.clear()
+    note = next(iter(bench.notes.kept["rule"].failing.values()))
+    waits = replace(note, next_try_at=bench.clock() + timedelta(hours=1))
+    kept = bench.notes.kept["rule"]
+    bench.notes.kept["rule"] = replace(kept, failing={(note.destination, note.tag): waits})
+
+    await shop.add(rule())
+    held = await shop.work()
+    await shop.add(rule(), retry=True)
+    tried = await shop.work()
+
+    assert (held.counts["blocked"], tried.counts["copied"]) == (1, 1)
+
+
+async def test_an_item_waits_for_the_pulls_that_its_registry_still_gives_out(shop):
+    bench = shop.bench
+    bench.source.put("1", "2")
+    spent = PullsSpent("no pulls are left", retry_after=3600.0, registry="source.io")
+    bench.copier.failing[Tag("2")] = (spent, "source")
+    added = await shop.add(rule())
+    await shop.work()
+    bench.copier.failing.clear()
+    await Reaper(shop.database).reap(bench.clock())
+    early = await shop.claim()
+
+    bench.clock.pass_time(minutes=61)
+    await Reaper(shop.database).reap(bench.clock())
+    report = await shop.work()
+
+    assert early is None
+    assert (report.run, report.state) == (added.id, RunState.SUCCEEDED)
+    assert report.counts["deferred"] == 0
+    assert report.tally.bytes_moved == 20
+
+
+async def test_a_failure_of_the_database_is_for_the_next_attempt(shop):
+    shop.bench.source.put("1")
+    await shop.add(rule())
+    record = shop.bench.ledger.record
+
+    async def fails(*_, **__):
+        shop.bench.ledger.record = record
+        raise StoreError("the database went away")
+
+    shop.bench.ledger.record = fails
+    assert await shop.runner.carry_out(await shop.claim()) is None
+
+    shop.bench.clock.pass_time(seconds=6)
+    await Reaper(shop.database).reap(shop.bench.clock())
+    report = await shop.work()
+
+    assert report.state is RunState.SUCCEEDED
+    assert len(shop.bench.ledger.rows) == 1
 
 
 def test_tags_are_read_by_repository():
