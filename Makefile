@@ -6,8 +6,8 @@ TOOLS := .tools/bin
 CPUS  ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo tools test slow test-servers conformance bench bench-quick bench-memory lint format \
-	lock clean
+.PHONY: help install demo tools test slow test-servers conformance bench bench-quick bench-resume bench-memory lint format \
+	lock clean image test-image test-kube chart-readme
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -38,6 +38,21 @@ test-servers: install tools ## Run the contract against every server, the slowly
 	@.ci/install-servers $(TOOLS)
 	$(VENV)/bin/pytest tests/contract --table
 
+image: ## Build the container image into dist/image (STAND_IN=1 where no base image can be pulled)
+	@.ci/make-image dist/image
+
+test-image: install ## Build the image, and try it as a cluster runs it (as root, with runc)
+	@.ci/make-image dist/image
+	@.ci/install-runner
+	$(VENV)/bin/pytest -m image tests/image
+
+test-kube: install tools ## Install the chart on a real Kubernetes API server (10 minutes of building, once)
+	@.ci/install-cluster $(TOOLS)
+	$(VENV)/bin/pytest -m cluster tests/cluster
+
+chart-readme: install ## Write charts/replicator/README.md anew from values.yaml
+	$(VENV)/bin/python charts/readme.py charts/replicator
+
 conformance: install tools ## Run the OCI conformance suite against the embedded registry
 	$(VENV)/bin/pytest tests/embedded/test_conformance.py
 
@@ -49,6 +64,9 @@ bench-quick: install tools ## The same in five minutes: fewer scenarios, two rou
 	$(VENV)/bin/python -m compileall -q replicator
 	$(VENV)/bin/python -m benchmarks.peers --quick $(if $(SERVER),--server $(SERVER)) \
 		--tools ours,regsync,crane,skopeo,oras
+
+bench-resume: install tools ## Measure what is sent again of a blob whose run was killed
+	$(VENV)/bin/python -m benchmarks.resume
 
 bench-memory: install tools ## Measure the memory of large copies
 	$(VENV)/bin/python -m benchmarks.memory
@@ -68,6 +86,12 @@ lock: install ## Renew requirements.lock from pyproject.toml (UPGRADE=--upgrade 
 		--generate-hashes --allow-unsafe --strip-extras --all-extras \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
 		--output-file requirements.lock pyproject.toml
+	@# What the image has of it: all that runs, nothing that tests or documents.
+	CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet \
+		--generate-hashes --allow-unsafe --strip-extras --extra aws,azure,gcp,oidc,otel \
+		--build-deps-for wheel --constraint requirements.lock \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+		--output-file requirements-image.lock pyproject.toml
 
 clean: ## Remove what the other targets made, the test tools excepted
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
