@@ -13,6 +13,7 @@ from tests.fakes.aliyun import FakeAliyun
 from tests.fakes.artifactory import FakeArtifactory
 from tests.fakes.azure import FakeAzure
 from tests.fakes.dockerhub import FakeHub
+from tests.fakes.ecr import FakeEcr, FakePublicEcr
 from tests.fakes.github import FakeGitHub
 from tests.fakes.gitlab import FakeGitLab
 from tests.fakes.google import FakeGoogle, GoogleTokens
@@ -66,6 +67,11 @@ def msr() -> Fake:
     return fake
 
 
+def clock() -> float:
+    """The time at which the clients of tests begin, which signatures have to agree with."""
+    return 1000.0
+
+
 FAKES: Mapping[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "acr": (lambda: with_readers(FakeAzure(PASSWORDS)), {"kind": "acr"}),
     "aliyun": (lambda: with_readers(FakeAliyun(PASSWORDS, private=(OWNER,))), {}),
@@ -76,6 +82,11 @@ FAKES: Mapping[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "dockerhub": (
         lambda: with_readers(FakeHub(PASSWORDS, private=(OWNER,))),
         {"kind": "dockerhub"},
+    ),
+    "ecr": (lambda: FakeEcr(clock=clock), {"create": Create.IF_MISSING}),
+    "ecr public": (
+        lambda: FakePublicEcr(alias=OWNER, clock=clock),
+        {"create": Create.IF_MISSING},
     ),
     "ghcr": (
         lambda: with_readers(FakeGitHub(PASSWORDS, users=(OWNER,))),
@@ -95,16 +106,25 @@ async def open_fake(kind: str, start: Start) -> Place:
     """Start the fake of *kind*."""
     make, settings = FAKES[kind]
     fake = make()
-    await start(fake.registry)
+    for server in _servers(fake):
+        await start(server)
     if hasattr(fake, "site"):
-        await start(fake.site)
         settings = {**fake.settings(), **settings}
+    # Amazon's logins are made by its API and not chosen, and its host tells where that is.
+    is_amazons = isinstance(fake, FakeEcr | FakePublicEcr)
     return Place(
         f"{kind} (fake)",
-        fake.registry.host,
-        login=ALICE,
-        reader=READER,
+        fake.host if is_amazons else fake.registry.host,
+        login=fake.login() if is_amazons else ALICE,
+        reader=fake.reader() if is_amazons else READER,
         settings=settings,
         takes_docker=kind != "zot",
         lists_tags=kind != "aliyun",
     )
+
+
+def _servers(fake: Any) -> tuple[EmbeddedRegistry, ...]:
+    """Return all servers that play their part."""
+    if hasattr(fake, "servers"):
+        return tuple(fake.servers)
+    return (fake.registry, fake.site) if hasattr(fake, "site") else (fake.registry,)

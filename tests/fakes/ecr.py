@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from replicator.embedded.access import Access, needed_access
+from replicator.embedded.access import PULL, Access, needed_access
 from replicator.embedded.memory import MemoryStorage
 from replicator.embedded.passwords import basic_login
 from replicator.embedded.refusal import Refusal
@@ -42,11 +42,18 @@ class Issued:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
         self.ends: dict[str, float] = {}
+        self.readers: set[str] = set()
         self._numbers = itertools.count(1)
 
     def new(self) -> str:
         token = f"eyJ{next(self._numbers):0>60}"
         self.ends[token] = self.clock() + TOKEN_LIFE
+        return token
+
+    def new_reader(self) -> str:
+        """Return a password of somebody who may only pull."""
+        token = self.new()
+        self.readers.add(token)
         return token
 
     def authorization(self) -> dict[str, Any]:
@@ -191,6 +198,10 @@ class FakeEcr:
         """A login as a cloud gives it; without *keys*, as a docker credential helper does."""
         return Credentials("AWS", self.issued.new(), aws=keys)
 
+    def reader(self) -> Credentials:
+        """A login of somebody who may only pull, and has no right in the API."""
+        return Credentials("AWS", self.issued.new_reader())
+
     def _guarded(self, app: ASGIApp) -> ASGIApp:
         """Say 403 of a token that has ended, and nothing of a catalogue."""
 
@@ -199,6 +210,9 @@ class FakeEcr:
             token = self.issued.known(connection.headers.get("authorization", ""))
             if token is not None and not self.issued.is_good(token):
                 message = "Your authorization token has expired. Reauthenticate and try again."
+                await Refusal(403, "DENIED", message).response()(scope, receive, send)
+            elif token in self.issued.readers and scope["method"] not in ("GET", "HEAD"):
+                message = "User is not authorized to perform: ecr:InitiateLayerUpload"
                 await Refusal(403, "DENIED", message).response()(scope, receive, send)
             elif scope["path"] == "/v2/_catalog":
                 refusal = Refusal(405, "UNSUPPORTED", "The operation is unsupported.")
@@ -332,7 +346,11 @@ class PublicTokens(TokenService):
         token = self._issued.known(authorization)
         if token is None or not self._issued.is_good(token):
             return "", Refusal(401, "UNAUTHORIZED", "Not Authorized").response()
-        return "AWS", None
+        return ("reader" if token in self._issued.readers else "AWS"), None
+
+    def granted(self, user: str, access: Access) -> frozenset[str]:
+        granted = super().granted(user, access)
+        return granted & PULL if user == "reader" else granted
 
 
 class FakePublicEcr:
@@ -382,6 +400,10 @@ class FakePublicEcr:
 
     def login(self) -> Credentials:
         return Credentials("AWS", self.issued.new(), aws=KEYS)
+
+    def reader(self) -> Credentials:
+        """A login of somebody who may only pull, and has no right in the API."""
+        return Credentials("AWS", self.issued.new_reader())
 
     def _guarded(self, app: ASGIApp) -> ASGIApp:
         """Say of a missing repository that it is, to whoever may write."""
