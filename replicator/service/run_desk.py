@@ -68,6 +68,7 @@ class RunDesk:
         Raises RunNotFound, RuleNotFound, RunActive, ConfigError when nothing failed.
         """
         record = await self._runs.one(who, run_id)
+        await self._rules.one(who, record.rule.name)
         change = Change("retry", "run", run_id, new={**_described(record), "failed": failed})
         await self._audit.add(change)
         trigger = f"{who.via}: {who.subject}, retry of {run_id}"

@@ -65,22 +65,22 @@ async def list_credentials(office: FromOffice, who: UnlimitedAdmin) -> Credentia
     return CredentialList(items=list(map(CredentialAnswer.of, records)))
 
 
-@router.put("/credentials/{credential}", operation_id="setCredential")
+@router.put("/credentials/{name}", operation_id="setCredential")
 async def set_credential(
-    office: FromOffice, who: UnlimitedAdmin, credential: Name, new: NewCredential
+    office: FromOffice, who: UnlimitedAdmin, name: Name, new: NewCredential
 ) -> CredentialAnswer:
     """Keep a login under a name, instead of the one that has it. It takes effect at once."""
     secret = Credentials(
         new.username, new.password.get_secret_value(), new.identity_token.get_secret_value()
     )
-    record = await _desk(office).put(credential, canonical_registry(new.host), secret)
+    record = await _desk(office).put(name, canonical_registry(new.host), secret)
     return CredentialAnswer.of(record)
 
 
-@router.delete("/credentials/{credential}", operation_id="deleteCredential", status_code=204)
-async def delete_credential(office: FromOffice, who: UnlimitedAdmin, credential: Name) -> None:
+@router.delete("/credentials/{name}", operation_id="deleteCredential", status_code=204)
+async def delete_credential(office: FromOffice, who: UnlimitedAdmin, name: Name) -> None:
     """Forget a credential."""
-    await _desk(office).delete(credential)
+    await _desk(office).delete(name)
 
 
 def _desk(office: Office) -> CredentialDesk:

@@ -30,6 +30,12 @@ _HEARTBEAT: Final = 15.0
 _END: Final = "end"
 _ID: Final = re.compile(r"([0-9a-f]{8})-([0-9]{1,15})", re.ASCII)
 _TYPE: Final = "text/event-stream"
+_FIELD: Final = {"type": "string"}
+_SCHEMA: Final = {
+    "type": "object",
+    "properties": {"id": _FIELD, "event": _FIELD, "data": _FIELD},
+    "required": ["id", "event", "data"],
+}
 
 
 @router.get(
@@ -37,7 +43,7 @@ _TYPE: Final = "text/event-stream"
     operation_id="watchRun",
     response_class=StreamingResponse,
     responses={
-        200: {"content": {_TYPE: {"schema": {"type": "string"}}}},
+        200: {"content": {_TYPE: {"schema": _SCHEMA}}},
         204: {"description": "There was nothing more to come; do not ask again."},
     },
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from replicator import errors
 
@@ -101,6 +102,8 @@ def answer_with_problems(app: FastAPI) -> None:
         status = error.status_code if isinstance(error, HTTPException) else 500
         detail = error.detail if isinstance(error, HTTPException) else ""
         headers = error.headers if isinstance(error, HTTPException) else None
+        if status == 405:
+            headers = {"Allow": ", ".join(_methods(app, request))}
         return problem(status, _CODES.get(status, f"http_{status}"), detail, headers=headers)
 
     async def unexpected(request: Request, error: Exception) -> Response:
@@ -112,6 +115,16 @@ def answer_with_problems(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, not_understood)
     app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(Exception, unexpected)
+
+
+def _methods(app: FastAPI, request: Request) -> Sequence[str]:
+    """Return all methods of a path; Starlette names those of the first route that matches."""
+    matches = (
+        route.methods or ()
+        for route in app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+    )
+    return sorted({method for methods in matches for method in methods})
 
 
 def _not_understood(found: Any) -> Response:

@@ -58,11 +58,10 @@ class TokenAnswer(Answer):
         )
 
 
-class CreatedToken(Answer):
-    """A new token; `token` is shown this once."""
+class CreatedToken(TokenAnswer):
+    """A new token; its `secret` is shown this once."""
 
-    token: str
-    about: TokenAnswer
+    secret: str
 
 
 class TokenList(Answer):
@@ -79,16 +78,16 @@ async def list_tokens(office: FromOffice, who: UnlimitedAdmin) -> TokenList:
 async def create_token(office: FromOffice, who: UnlimitedAdmin, new: NewToken) -> CreatedToken:
     """Make a token. It is shown in this answer and nowhere else."""
     lifetime = LIFETIME if new.expires_in is None else duration(new.expires_in, "expires_in")
-    token, record = await _desk(office).create(
+    secret, record = await _desk(office).create(
         new.name, Role(new.role), patterns=new.rules, lifetime=lifetime
     )
-    return CreatedToken(token=token, about=TokenAnswer.of(record))
+    return CreatedToken(secret=secret, **TokenAnswer.of(record).model_dump())
 
 
-@router.delete("/tokens/{token}", operation_id="revokeToken", status_code=204)
-async def revoke_token(office: FromOffice, who: UnlimitedAdmin, token: Name) -> None:
+@router.delete("/tokens/{name}", operation_id="revokeToken", status_code=204)
+async def revoke_token(office: FromOffice, who: UnlimitedAdmin, name: Name) -> None:
     """Let a token count no more, from the next request on."""
-    await _desk(office).revoke(token)
+    await _desk(office).revoke(name)
 
 
 def _desk(office: Office) -> TokenDesk:
