@@ -82,6 +82,7 @@ def registry_table(folder: Path) -> Table:
             "key_file": file,
             "proxy": values.proxy,
             "mirrors": values.list_of(values.web_address),
+            "resolve_tags": values.boolean,
             "max_concurrency": values.integer(1),
             "max_blobs": values.integer(1),
             "requests_per_second": values.number(0, 1_000_000),

@@ -19,13 +19,12 @@ from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
 from replicator.oci.manifest import MAX_MANIFEST_SIZE, Manifest
 from replicator.oci.reference import LAYOUT, ManifestRef, RepositoryName, Tag
+from replicator.oci.tag_schema import cosign_tags, schema_tag
 from replicator.oci.verify import Verifier
 from replicator.registry.protocols import ListedTag, NeededDigests
 
 # In bytes; what is read of a blob at once.
 _PIECE: Final = 1024 * 1024
-# cosign's, after the digest of what was signed.
-_SIGNATURE_SUFFIXES: Final = (".sig", ".att", ".sbom")
 
 
 def open_layout(path: Path) -> Layout:
@@ -44,6 +43,7 @@ class Layout:
     # A layout needs no list of referrers, and takes a referrer before its subject.
     wants_subject_first: Final = False
     deletes_tags: Final = True
+    is_proxy: Final = False
 
     def __init__(self, path: Path) -> None:
         self.name = RepositoryName(LAYOUT, str(path))
@@ -97,7 +97,7 @@ class Layout:
             known = self._referrer(manifest.digest)
             if known is not None and known[0] == subject:
                 found[manifest.digest] = known[1]
-        fallback = Tag(f"{subject.algorithm[:32]}-{subject.hex[:64]}")
+        fallback = schema_tag(subject)
         if fallback in entries.tags:
             listed = self._read_manifest(fallback).manifests
             found |= {referrer.digest: referrer for referrer in listed}
@@ -105,10 +105,8 @@ class Layout:
 
     async def signature_tags(self, subject: Digest) -> tuple[Tag, ...]:
         """Return the tags that cosign made of *subject*."""
-        stem = f"{subject.algorithm}-{subject.hex}"
-        names = [Tag(stem + suffix) for suffix in _SIGNATURE_SUFFIXES]
         tags = self._index.entries().tags
-        return tuple(name for name in names if name in tags)
+        return tuple(tag for tag in cosign_tags(subject) if tag in tags)
 
     async def has_blob(self, blob: Descriptor) -> bool:
         return self._folder.size_of(blob.digest) == blob.size

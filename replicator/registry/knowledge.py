@@ -30,7 +30,9 @@ class Knowledge:
       while nobody knows.
     - *trusts_head*: whether a HEAD that finds nothing can be believed; None likewise, and
       *trying_head* is held by whoever finds out.
+    - *proxies*: the first parts of paths of which the registry was seen to be a proxy.
     - *referrers_api*: whether there is one; None likewise, and *trying_referrers* likewise.
+    - *takes_ranges*: whether it has never answered to a range with something else.
     - *way*: how blobs are sent; *failed_puts*: how many PUTs in a row ended with 500.
     """
 
@@ -38,6 +40,8 @@ class Knowledge:
     self_mount: bool | None = None
     trusts_head: bool | None = None
     referrers_api: bool | None = None
+    proxies: set[str] = field(default_factory=set)
+    takes_ranges: bool = True
     way: Way = Way(Shape.PUT)
     failed_puts: int = 0
     trying_head: asyncio.Lock = field(default_factory=asyncio.Lock)

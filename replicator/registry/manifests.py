@@ -33,6 +33,7 @@ class Manifests:
         self._sender = sender
         self._name = name
         self._limit = sender.settings.max_manifest_size
+        self._owner = name.path.partition("/")[0]
         self._pull: tuple[Scope, ...] = (pull(name.path),)
         self._push: tuple[Scope, ...] = (push(name.path),)
 
@@ -91,6 +92,11 @@ class Manifests:
             await self._confirm(manifest, ref, answer)
         return answer.headers.get("oci-subject", "")
 
+    @property
+    def is_proxy(self) -> bool:
+        """Whether the repository was seen to be a pull-through proxy's."""
+        return self._owner in self._sender.knowledge.proxies
+
     async def delete(self, ref: ManifestRef) -> None:
         """Delete a tag, or a manifest with all its tags. Raises NotFound, Rejected."""
         await self._sender.send(
@@ -120,6 +126,9 @@ class Manifests:
         """Fetch the bytes of a manifest and verify them; wrong ones are fetched once more."""
         for last in (False, True):
             answer = await self._get_within_budget(ref)
+            if answer.headers.get("docker-content-digest") == "":
+                # Harbor does not know yet what it has just asked its upstream for.
+                self._sender.knowledge.proxies.add(self._owner)
             if not answer.complete:
                 raise InvalidManifest(f"{self._show(ref)} has more than {self._limit} bytes")
             if answer.is_web_page:

@@ -24,7 +24,7 @@ from replicator.events import Listener, RegistryWarned
 from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
 from replicator.oci.manifest import Manifest
-from replicator.oci.reference import RepositoryName
+from replicator.oci.reference import RepositoryName, Tag
 from replicator.oci.verify import Verifier
 from replicator.registry.protocols import Piece, RepositoryReader
 from replicator.registry.retry import Clock
@@ -65,6 +65,9 @@ class Mirrors:
             _Mirror(*_read_url(url, entries), open_mirror, listener, clock)
             for url in settings.mirrors
         ]
+        self._registry = settings.name
+        self._clock = clock
+        self._upstream_down_until = float("-inf")
 
     def __bool__(self) -> bool:
         return bool(self._mirrors)
@@ -84,6 +87,40 @@ class Mirrors:
                 mirror.worked()
                 return manifest
         return None
+
+    @property
+    def resolves_tags(self) -> bool:
+        """Whether one of them may say what a tag names."""
+        return any(mirror.resolves_tags for mirror in self._mirrors)
+
+    @property
+    def is_upstream_down(self) -> bool:
+        """Whether the registry itself could not be reached a moment ago."""
+        return self._clock.monotonic() < self._upstream_down_until
+
+    async def resolve(self, path: str, tag: Tag) -> Descriptor | None:
+        """Learn what a tag names from a mirror that may say so; None if no mirror does.
+
+        Nobody confirms it: a mirror may be days behind. So it is said, once for each mirror.
+        """
+        for mirror in self._usable():
+            if not mirror.resolves_tags:
+                continue
+            try:
+                found = await mirror.repository(path).resolve(tag)
+            except (NotFound, InvalidReference):
+                continue
+            except RegistryError as error:
+                mirror.failed(error)
+            else:
+                mirror.worked()
+                mirror.was_believed(self._registry)
+                return found
+        return None
+
+    def upstream_failed(self) -> None:
+        """Note that the registry itself cannot be reached, so that nobody waits for it again."""
+        self._upstream_down_until = self._clock.monotonic() + _PAUSE
 
     @asynccontextmanager
     async def read_blob(
@@ -155,6 +192,11 @@ class _Mirror:
         self._failures = 0
         self._paused_until = float("-inf")
         self._is_distrusted = False
+        self._was_believed = False
+
+    @property
+    def resolves_tags(self) -> bool:
+        return self._settings.resolve_tags
 
     @property
     def is_usable(self) -> bool:
@@ -195,6 +237,12 @@ class _Mirror:
         if not self._is_distrusted:
             self._is_distrusted = True
             self._warn(f"as a mirror it is not asked any more: {error}")
+
+    def was_believed(self, registry: str) -> None:
+        """Say that tags of *registry* are what it says."""
+        if not self._was_believed:
+            self._was_believed = True
+            self._warn(f"{registry} cannot be reached: what its tags name is said by this mirror")
 
     async def aclose(self) -> None:
         if self._client is not None:

@@ -47,6 +47,15 @@ class RepositoryReader(Protocol):
     @property
     def name(self) -> RepositoryName: ...
 
+    @property
+    def is_proxy(self) -> bool:
+        """Whether this was seen to be a pull-through proxy.
+
+        While its upstream is down, a proxy lists what it happens to have, and says of the rest
+        that it is not found. So what it lacks is not gone.
+        """
+        ...
+
     def list_tags(self) -> AsyncIterator[tuple[Tag, ...]]:
         """List the tags, page by page, each tag once, in no particular order.
 

@@ -16,6 +16,7 @@ from replicator.oci.manifest import Manifest
 from replicator.oci.media_types import OCI_INDEX
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.oci.strict_json import parse_json
+from replicator.oci.tag_schema import cosign_tags, schema_tag
 from replicator.registry.calls import Call, pull
 from replicator.registry.manifests import Manifests
 from replicator.registry.pagination import pages
@@ -25,8 +26,6 @@ from replicator.registry.tags import Tags
 # In bytes.
 _MAX_PAGE_SIZE: Final = 4 * 1024 * 1024
 _MOST_REFERRERS: Final = 10_000
-# What cosign adds to the name of a digest. (sigstore/cosign, pkg/oci/remote/remote.go)
-_COSIGN_SUFFIXES: Final = (".sig", ".att", ".sbom")
 # Codes with a 404 that are about the repository or manifest, not about the API.
 _ABOUT_CONTENT: Final = frozenset({"NAME_UNKNOWN", "MANIFEST_UNKNOWN", "NOT_FOUND"})
 
@@ -69,8 +68,7 @@ class Referrers:
 
     async def signature_tags(self, subject: Digest) -> tuple[Tag, ...]:
         """Return cosign's tags of *subject* that exist."""
-        candidates = [Tag(f"{schema_tag(subject)}{suffix}") for suffix in _COSIGN_SUFFIXES]
-        return tuple([tag for tag in candidates if await self._exists(tag)])
+        return tuple([tag for tag in cosign_tags(subject) if await self._exists(tag)])
 
     def note_answer(self, manifest: Manifest, oci_subject: str) -> None:
         """Remember that the registry took note of a referrer. (distribution-spec, "OCI-Subject")"""
@@ -89,7 +87,7 @@ class Referrers:
             return
         if await self._by_api(subject) is None:
             async with self._lists.lock:
-                await self._add_to_tag(Tag(schema_tag(subject)), unlisted)
+                await self._add_to_tag(schema_tag(subject), unlisted)
 
     async def _by_api(self, subject: Digest) -> tuple[Descriptor, ...] | None:
         """List by the API; None if there is none here. Whether there is, one of many finds out."""
@@ -149,7 +147,7 @@ class Referrers:
 
     async def _by_tag(self, subject: Digest) -> tuple[Descriptor, ...]:
         """List by the tag schema. (distribution-spec, "Referrers Tag Schema")"""
-        tag = Tag(schema_tag(subject))
+        tag = schema_tag(subject)
         if await self._tags.has(tag) is False:
             return ()
         try:
@@ -198,11 +196,6 @@ class Referrers:
         body: dict[str, Any] = parse_json(manifest.content)
         body["manifests"] = body.get("manifests") or []
         return body
-
-
-def schema_tag(subject: Digest) -> str:
-    """Return the tag of the tag schema, whose parts are cut to 32 and 64 characters."""
-    return f"{subject.algorithm[:32]}-{subject.hex[:64]}"
 
 
 def _entry(referrer: Descriptor) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 
+from replicator.errors import RegistryUnavailable
 from replicator.events import BlobOutcome
 from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
@@ -73,9 +74,25 @@ class Repository:
         return self._manifests.is_proxy
 
     async def resolve(self, ref: ManifestRef) -> Descriptor:
-        return await self._manifests.resolve(ref)
+        if isinstance(ref, Digest) or not self._mirrors:
+            return await self._manifests.resolve(ref)
+        if self._mirrors.is_upstream_down and (found := await self._resolve_at_mirror(ref)):
+            return found
+        try:
+            return await self._manifests.resolve(ref)
+        except RegistryUnavailable as error:
+            found = await self._resolve_at_mirror(ref) if error.status is None else None
+            if found is None:
+                raise
+            self._mirrors.upstream_failed()
+            return found
+
+    async def _resolve_at_mirror(self, tag: Tag) -> Descriptor | None:
+        return await self._mirrors.resolve(self._name.path, tag)
 
     async def get_manifest(self, ref: ManifestRef) -> Manifest:
+        if not isinstance(ref, Digest) and self._mirrors.resolves_tags:
+            ref = (await self.resolve(ref)).digest
         if isinstance(ref, Digest):
             manifest = await self._mirrors.find_manifest(self._name.path, ref)
             if manifest is not None:

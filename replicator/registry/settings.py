@@ -110,6 +110,8 @@ class RegistrySettings:
     *requests_per_second* may be 0 for no limit.
     *pull_reserve* is what is left of a limit on pulls. *logins*
     are paths below which another login is used; the keychain has it by the host and the path.
+    With *resolve_tags* it may say, as a mirror, what a tag names while the registry itself cannot
+    be reached.
     """
 
     name: str
@@ -119,6 +121,7 @@ class RegistrySettings:
     plain_http: bool | None = None
     tls: Tls = field(default_factory=Tls)
     mirrors: tuple[str, ...] = ()
+    resolve_tags: bool = False
     proxy: str = ""
     max_concurrency: int = 32
     max_blobs: int = 8

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import Final
 from urllib.parse import urlencode
 
@@ -24,8 +23,6 @@ from replicator.registry.sessions import BlobUpload
 _OPENED: Final = frozenset({202})
 _MOUNTED: Final = frozenset({201, 202})
 _STATE: Final = re.compile(r"[?&]_?state=")
-# After so many refusals the same repository is not asked to share its blobs again.
-_MOST_REFUSALS: Final = 3
 
 
 class Uploads:
@@ -36,7 +33,6 @@ class Uploads:
         self._name = name
         self._blobs = blobs
         self._push = push(name.path)
-        self._refusals: Counter[str] = Counter()
 
     async def offer(self, blob: Descriptor, mount_from: str | None) -> BlobOutcome | BlobUpload:
         """Find out that the blob is there, have it mounted, or open a session for it.
@@ -46,7 +42,7 @@ class Uploads:
         named, which makes the same request a question whether it has the blob.
         """
         self._check_size(blob)
-        if mount_from in (None, self._name.path) or self._refusals[mount_from] >= _MOST_REFUSALS:
+        if mount_from in (None, self._name.path):
             return await self._offer_itself(blob)
         return await self._offer_mount(blob, mount_from)
 
@@ -90,7 +86,6 @@ class Uploads:
         answer = await self._mount(blob, mount_from)
         if answer is not None and answer.status == 201:
             return BlobOutcome.MOUNTED
-        self._refusals[mount_from] += 1
         if answer is None:
             return await self._offer_itself(blob)
         # The repository named may have lost the blob while this one has it.

@@ -50,6 +50,10 @@ class _ListedOnce:
     def name(self) -> RepositoryName:
         return self._repository.name
 
+    @property
+    def is_proxy(self) -> bool:
+        return self._repository.is_proxy
+
     async def list_tags(self) -> AsyncIterator[tuple[Tag, ...]]:
         async for page in self.observe_tags():
             yield tuple(listed.tag for listed in page)

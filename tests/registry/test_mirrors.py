@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from replicator.embedded.server import EmbeddedRegistry
-from replicator.errors import ConfigError, ContentMismatch, NotFound
+from replicator.errors import ConfigError, ContentMismatch, NotFound, RegistryUnavailable
 from replicator.oci.digest import Digest
 from replicator.oci.reference import Tag
 from replicator.oci.verify import Verifier
@@ -181,6 +181,57 @@ async def test_tags_lists_referrers_and_writes_are_not_for_mirrors(
     await repository.put_manifest(manifest, Tag("v2"))
 
     assert mirror.requests == second.requests == []
+
+
+async def test_no_namespace_is_named_to_a_mirror(repository, upstream, mirror):
+    image = mirror.store_image()
+
+    await repository.get_manifest(image.digest)
+
+    assert mirror.registry.requests.count("GET", "/manifests/") == 1
+    assert mirror.registry.requests.count("GET", "[?&]ns=") == 0
+
+
+class TestTagsWhileTheRegistryCannotBeReached:
+    @pytest.fixture
+    def resolving(self, connect, upstream, mirror):
+        """The repository with a mirror that may resolve tags, and an upstream that hangs up."""
+        upstream.faults.add(fault.hang_up())
+        entry = RegistrySettings(mirror.host, plain_http=True, resolve_tags=True)
+        return connect(f"http://{mirror.host}", entries={mirror.host: entry})
+
+    async def test_a_mirror_that_may_say_so_names_them_and_that_is_said(
+        self, resolving, upstream, mirror, heard
+    ):
+        image = mirror.store_image()
+
+        assert (await resolving.resolve(Tag("v1"))).digest == image.digest
+        asked = len(upstream.requests)
+        assert (await resolving.get_manifest(Tag("v1"))).digest == image.digest
+
+        assert len(upstream.requests) == asked  # it is not waited for again
+        assert len([each for each in heard.warnings if "said by this mirror" in each]) == 1
+
+    async def test_other_mirrors_are_not_asked(self, connect, upstream, mirror):
+        upstream.faults.add(fault.hang_up())
+        mirror.store_image()
+        repository = connect(f"http://{mirror.host}")
+
+        with pytest.raises(RegistryUnavailable):
+            await repository.resolve(Tag("v1"))
+        assert mirror.requests == []
+
+    async def test_what_the_mirror_lacks_is_not_said_to_be_gone(self, resolving):
+        with pytest.raises(RegistryUnavailable):
+            await resolving.resolve(Tag("v1"))
+
+    async def test_a_registry_that_answers_is_believed(self, connect, upstream, mirror):
+        entry = RegistrySettings(mirror.host, plain_http=True, resolve_tags=True)
+        repository = connect(f"http://{mirror.host}", entries={mirror.host: entry})
+        mirror.store_image()
+
+        with pytest.raises(NotFound):
+            await repository.resolve(Tag("v1"))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from replicator.events import RequestKind
 from replicator.oci.digest import Digest
 from replicator.oci.media_types import OCI_INDEX
 from replicator.oci.reference import Tag
-from replicator.registry.referrers import schema_tag
+from replicator.oci.tag_schema import schema_tag
 from tests.registry.test_repository import manifest_of, push_image, send
 from tests.support import faults as fault
 from tests.support.embedded import (

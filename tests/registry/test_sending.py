@@ -8,6 +8,8 @@ import socket
 import httpx
 import pytest
 
+from replicator.embedded.guard import BasicAuth
+from replicator.embedded.passwords import PlainPasswords
 from replicator.errors import (
     ConfigError,
     Denied,
@@ -23,7 +25,7 @@ from replicator.errors import (
 )
 from replicator.events import RequestKind
 from replicator.oci.reference import Tag
-from replicator.registry.settings import Timeouts
+from replicator.registry.settings import Credentials, Timeouts
 from tests.registry.clients import read
 from tests.registry.test_repository import V1, push_image
 from tests.support import faults as fault
@@ -250,6 +252,25 @@ async def test_a_redirect_is_followed(faults, faulty, start_registry, repository
 
     assert (await repository.get_manifest(V1)).descriptor == image
     assert len(other.requests) == 1
+
+
+async def test_a_redirect_within_the_registry_keeps_the_login(start_registry, open_client):
+    async def to_library(app, scope, receive, send):
+        if "/proxy/app/" in scope["path"]:
+            place = scope["path"].replace("/proxy/app/", "/proxy/library/app/")
+            await fault.answer(301, headers={"Location": place})(app, scope, receive, send)
+            return
+        await app(scope, receive, send)
+
+    faults = fault.Faults()
+    faults.add(to_library)
+    auth = BasicAuth(PlainPasswords({"alice": "wonderland"}))
+    registry = await start_registry(auth=auth, wrap=faults)
+    stored = store_image(registry.storage, "proxy/library/app", "v1")
+    login = Credentials("alice", "wonderland")
+    repository = open_client(registry.host, login=login).registry.repository("proxy/app")
+
+    assert (await repository.get_manifest(V1)).descriptor == stored
 
 
 async def test_a_redirect_in_a_circle_ends(faults, faulty, client, repository, image):

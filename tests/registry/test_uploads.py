@@ -67,19 +67,6 @@ async def test_a_refused_mount_ends_with_the_blob_sent(faults, faulty, repositor
     assert await repository.has_blob(BLOB)
 
 
-async def test_a_repository_that_refused_three_mounts_is_not_asked_again(
-    faults, faulty, repository
-):
-    refusal = faults.add(fault.answer(403), "POST", "from=team%2Fother")
-
-    for number in range(5):
-        await repository.offer_blob(
-            blob_of(random_bytes(f"refused {number}", 10)), mount_from="team/other"
-        )
-
-    assert refusal.hits == 3
-
-
 async def test_a_mount_from_where_the_blob_is_not_finds_the_one_that_is_there(faulty, repository):
     store_blob(faulty.storage, "team/app", CONTENT)
 
@@ -145,6 +132,29 @@ async def test_a_proxy_that_answers_413_for_a_stored_blob_does_no_harm(faults, r
     await offer.send(pieces_of(CONTENT))
 
     assert await repository.has_blob(BLOB)
+
+
+async def test_a_416_to_the_closing_put_of_a_blob_that_is_there_does_no_harm(
+    open_client, faulty, faults
+):
+    faults.add(fault.set_status(416), *PUT, nth=1)
+    repository = open_client(faulty.host, kind="acr").registry.repository("team/app")
+    offer = await repository.offer_blob(BLOB)
+
+    await offer.send(pieces_of(CONTENT))
+
+    assert await repository.has_blob(BLOB)
+    assert methods(faulty).count("PATCH") == 1
+
+
+async def test_a_session_that_failed_is_not_deleted(faults, faulty, repository):
+    faults.add(fault.answer(400, fault.error_body("DIGEST_INVALID")), *PUT)
+    offer = await repository.offer_blob(BLOB)
+
+    with pytest.raises(RegistryUnavailable):
+        await offer.send(pieces_of(CONTENT))
+
+    assert "DELETE" not in methods(faulty)
 
 
 async def test_a_broken_upload_goes_on_where_the_session_is(faults, faulty, repository):
