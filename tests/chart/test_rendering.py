@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from replicator import __version__
+from replicator.service.serving import Role
 from tests.support.chart import (
     CHART,
     VALUES,
@@ -64,6 +65,13 @@ def test_what_is_packed_has_no_tests(tmp_path):
     assert "replicator/values.schema.json" in names.stdout
     assert "/ci/" not in names.stdout
     assert "replicator/tests/" not in names.stdout
+
+
+def test_there_is_a_deployment_for_each_role_of_the_program():
+    deployments = of_kind("Deployment", objects(VALUES["roles"]))
+    arguments = [each["spec"]["template"]["spec"]["containers"][0]["args"] for each in deployments]
+
+    assert {each[each.index("--role") + 1] for each in arguments} == set(Role)
 
 
 @every_set
