@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from contextlib import suppress
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -19,25 +20,22 @@ async def in_thread(function: Callable[[], T], *, seconds: float) -> T:
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[T] = loop.create_future()
 
-    def settle(settle_it: Callable[[], None]) -> None:
+    def settle(settle_it: Callable[[Any], None], value: Any) -> None:
         if not outcome.done():
-            settle_it()
+            settle_it(value)
+
+    def report(settle_it: Callable[[Any], None], value: Any) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, settle_it, value)
 
     def run() -> None:
         try:
             result = function()
         except BaseException as error:
-            failure = error
-            _tell(loop, lambda: settle(lambda: outcome.set_exception(failure)))
+            report(outcome.set_exception, error)
         else:
-            _tell(loop, lambda: settle(lambda: outcome.set_result(result)))
+            report(outcome.set_result, result)
 
     threading.Thread(target=run, daemon=True, name="cloud login").start()
     async with asyncio.timeout(seconds):
         return await outcome
-
-
-def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
-    """Let *loop* call something; nobody is told once it is closed."""
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(callback)
