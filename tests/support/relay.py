@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 
 class Relay:
-    """Passes bytes on in both directions; *sent* is how many went to the server."""
+    """Passes bytes on; *sent* is how many went to the server, *received* how many came back."""
 
     def __init__(self, server: str) -> None:
         self.host = ""
         self.sent = 0
+        self.received = 0
         self._server = server
 
     @asynccontextmanager
@@ -25,16 +26,25 @@ class Relay:
         host, _, port = self._server.rpartition(":")
         theirs, ours = await asyncio.open_connection(host, int(port))
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._pass_on(reader, ours, counts=True))
-            group.create_task(self._pass_on(theirs, writer, counts=False))
+            group.create_task(self._pass_on(reader, ours, self._count_sent))
+            group.create_task(self._pass_on(theirs, writer, self._count_received))
 
     async def _pass_on(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counts: bool
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        count: Callable[[int], None],
     ) -> None:
         """Pass on what comes until it ends; a broken connection is an end like any other."""
         with suppress(OSError):
             while piece := await reader.read(256 * 1024):
-                self.sent += len(piece) if counts else 0
+                count(len(piece))
                 writer.write(piece)
                 await writer.drain()
         writer.close()
+
+    def _count_sent(self, size: int) -> None:
+        self.sent += size
+
+    def _count_received(self, size: int) -> None:
+        self.received += size
