@@ -16,7 +16,9 @@ from tests.fakes.ecr import HOST, KEYS, FakeEcr, actions_of
 from tests.fakes.github import FakeGitHub
 from tests.fakes.google import FakeGoogle, GoogleTokens
 from tests.fakes.harbor import FakeHarbor
+from tests.fakes.nexus import FakeNexus
 from tests.fakes.quay import FakeQuay
+from tests.fakes.zot import FakeZot
 from tests.support.embedded import Layer, store_image, store_image_of, store_layer
 
 TAGS = 1000
@@ -384,3 +386,28 @@ class TestEcr:
         assert (code, report["counts"]["copied"]) == (0, 3), report
         assert ecr.repositories.created == {f"mirror/app{number}" for number in range(3)}
         assert actions_of(ecr.api)["GetAuthorizationToken"] == 1
+
+
+async def unchanged_at(stage, fake, kind):
+    """The requests for 1,000 unchanged tags at a registry that wants a password."""
+    await stage.start(fake.registry)
+    store_many(fake.storage, "team/app")
+    destination = await stage.start(EmbeddedRegistry(fake.storage))
+    host = fake.registry.host
+    login = 'credential = { username = "alice", password = "wonderland" }'
+    stage.write_rule(
+        f"{host}/team/app",
+        f"{destination.host}/{{repository}}",
+        registries="\n".join([entry(host, kind=kind), login]),
+    )
+    requests = await stage.requests_for_nothing_new()
+    assert asked(requests, destination.host) == 0
+    return asked(requests, host)
+
+
+async def test_a_thousand_unchanged_tags_at_zot_cost_twelve_requests(stage):
+    assert await unchanged_at(stage, FakeZot({"alice": "wonderland"}), "zot") <= 12
+
+
+async def test_a_thousand_unchanged_tags_at_nexus_cost_one_head_each_and_a_list(stage):
+    assert await unchanged_at(stage, FakeNexus({"alice": "wonderland"}), "nexus") <= 1050
