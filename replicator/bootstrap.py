@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from replicator.registry.client import Registry
     from replicator.registry.facts import Facts
     from replicator.registry.keychain import Keychain
-    from replicator.registry.settings import Credentials
+    from replicator.registry.settings import Credentials, CredentialSource
     from replicator.service.credentials import CredentialDesk
     from replicator.service.desk import Desk
     from replicator.service.engine import Engine
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from replicator.store.unfinished_uploads import UnfinishedUploads
     from replicator.telemetry.live import LiveRuns
     from replicator.telemetry.metrics import Metrics
+    from replicator.telemetry.traces import Traces
 
 
 def read_config(file: Path | None, *, database: str | None = None) -> Config:
@@ -234,12 +235,18 @@ async def open_serving(
     from replicator.telemetry.live import LiveRuns
     from replicator.telemetry.logging import log_event
     from replicator.telemetry.metrics import Metrics
+    from replicator.telemetry.traces import open_traces
 
     probes, roles = probes or Probes(), frozenset(roles) or frozenset(Role)
     metrics, owner = Metrics(), Owner.this_process()
     live = LiveRuns()
-    listener = to_all(metrics.hear, log_event, live.hear)
-    async with open_service(config, listener=listener, probes=probes) as service:
+    traces = open_traces(os.environ)
+    heard = (metrics.hear, log_event, live.hear, *((traces.hear,) if traces else ()))
+    listener = to_all(*heard)
+    async with (
+        _closing(traces),
+        open_service(config, listener=listener, probes=probes) as service,
+    ):
         _require_all_roles(service.database, roles)
         engine = _engine(service.database)
         scheduler = Scheduler(
@@ -249,7 +256,7 @@ async def open_serving(
             clock=_now,
             pass_step=probes.pass_step,
         )
-        worker, life = _worker(service, engine, owner, metrics, probes)
+        worker, life = _worker(service, engine, owner, metrics, listener, probes)
         hooks = HookDesk(
             rules=Rules(service.database),
             marks=DirtyRepositories(service.database),
@@ -329,7 +336,12 @@ def _engine(database: Database) -> Engine:
 
 
 def _worker(
-    service: Service, engine: Engine, owner: Owner, metrics: Metrics, probes: Probes
+    service: Service,
+    engine: Engine,
+    owner: Owner,
+    metrics: Metrics,
+    listener: Listener,
+    probes: Probes,
 ) -> tuple[Worker, SignsOfLife]:
     """Build what takes up items, and what keeps them its own meanwhile."""
     from replicator.service.item_runner import ItemRunner
@@ -352,9 +364,22 @@ def _worker(
         engine=engine,
         clock=_now,
         tell=lambda report: metrics.count_run(report.state.value, report.counts),
+        announce=listener,
         pass_step=probes.pass_step,
     )
     return worker, life
+
+
+@asynccontextmanager
+async def _closing(traces: Traces | None) -> AsyncIterator[None]:
+    """Send at the end what is left of traces; in a thread, as a collector may be slow."""
+    import asyncio
+
+    try:
+        yield
+    finally:
+        if traces is not None:
+            await asyncio.to_thread(traces.close)
 
 
 @asynccontextmanager
@@ -457,6 +482,7 @@ async def open_registries(
 ) -> AsyncIterator[Registries]:
     """Build what opens repositories; nothing is sent yet. *facts* are from earlier checks."""
     from replicator.registry.client import open_registry
+    from replicator.registry.keychain import ConfiguredKeychain
     from replicator.service.registries import Registries
 
     entries = {name: entry.settings for name, entry in config.registries.items()}
@@ -467,6 +493,7 @@ async def open_registries(
         ),
         open_layout=_open_layout,
         listener=listener,
+        configured=ConfiguredKeychain(_named_logins(config), os.environ),
     ) as registries:
         yield registries
 
@@ -531,12 +558,8 @@ async def forget_login(name: str) -> bool:
     return await erase_login(docker_config_file(os.environ), name)
 
 
-def keychain(config: Config) -> Keychain:
-    """Build what finds credentials: the configuration's and the clouds' first, then Docker's."""
-    from replicator.registry.cloud.keychain import CloudKeychain
-    from replicator.registry.docker_config import DockerKeychain
-    from replicator.registry.keychain import ConfiguredKeychain, FirstOf
-
+def _named_logins(config: Config) -> dict[str, CredentialSource]:
+    """Return where each login of the configuration is, by host, or by host and path."""
     named = {
         name: entry.credential
         for name, entry in config.registries.items()
@@ -544,6 +567,16 @@ def keychain(config: Config) -> Keychain:
     }
     for name, entry in config.registries.items():
         named |= {f"{name}/{path}": source for path, source in entry.logins.items()}
+    return named
+
+
+def keychain(config: Config) -> Keychain:
+    """Build what finds credentials: the configuration's and the clouds' first, then Docker's."""
+    from replicator.registry.cloud.keychain import CloudKeychain
+    from replicator.registry.docker_config import DockerKeychain
+    from replicator.registry.keychain import ConfiguredKeychain, FirstOf
+
+    named = _named_logins(config)
     clouds = {name: source.cloud for name, source in named.items() if source.cloud is not None}
     stored = {name: source.stored for name, source in named.items() if source.stored}
     configured = FirstOf(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from replicator.oci.digest import Digest
@@ -126,6 +127,37 @@ class ManifestWritten:
     tag: Tag | None
 
 
+@dataclass(frozen=True, slots=True)
+class ItemStarted:
+    """A part of a run was taken up, in the task that carries it out."""
+
+    run: str
+    rule: str
+    item: int
+    kind: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFinished:
+    """A part of a run was carried out, or not: then ``error`` says why."""
+
+    run: str
+    item: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """A run ended in this process, which closed it; others may have carried out parts of it."""
+
+    run: str
+    rule: str
+    state: str
+    started_at: datetime
+    finished_at: datetime
+
+
 Event: TypeAlias = (
     RequestFinished
     | RequestRetried
@@ -136,6 +168,9 @@ Event: TypeAlias = (
     | BlobProgressed
     | BlobFinished
     | ManifestWritten
+    | ItemStarted
+    | ItemFinished
+    | RunFinished
 )
 
 

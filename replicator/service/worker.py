@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from replicator.errors import ReplicatorError
+from replicator.events import ItemFinished, ItemStarted, Listener, RunFinished, ignore
 from replicator.service.engine import Engine
 from replicator.service.report import RunReport
 from replicator.service.steps import PassStep, Step, pass_by
@@ -39,7 +40,10 @@ class Runner(Protocol):
 
 
 class Worker:
-    """Carries out as many items at once as there are *slots*; *tell* hears how each run ended."""
+    """Carries out as many items at once as there are *slots*.
+
+    *tell* hears how each run ended, *announce* how each item began and ended.
+    """
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class Worker:
         engine: Engine,
         clock: Callable[[], datetime],
         tell: Callable[[RunReport], None],
+        announce: Listener = ignore,
         slots: int = 32,
         pass_step: PassStep = pass_by,
     ) -> None:
@@ -57,6 +62,7 @@ class Worker:
         self._engine = engine
         self._clock = clock
         self._tell = tell
+        self._announce = announce
         self._slots = asyncio.Semaphore(slots)
         self._pass = pass_step
         self._under_way: set[asyncio.Task[None]] = set()
@@ -123,21 +129,33 @@ class Worker:
     async def _carry_out(self, claim: Claim) -> None:
         """Carry out one item; whatever happens to it is no concern of the others."""
         structlog.contextvars.bind_contextvars(run=claim.run_id, rule=claim.rule, item=claim.n)
-        about = {"kind": claim.kind.value, "attempt": claim.losses + 1}
+        about: dict[str, Any] = {"kind": claim.kind.value, "attempt": claim.losses + 1}
         _log.info("run started" if claim.begins else "item started", extra=about)
+        self._announce(ItemStarted(claim.run_id, claim.rule, claim.n, **about))
+        trouble: str | None = None
         try:
             report = await self._runner.carry_out(claim)
         except asyncio.CancelledError:
+            trouble = "given back"
             _log.info("item given back")
             raise
         except ReplicatorError as error:
-            _log.error("item broken off", extra={"error": str(error)})
-        except Exception:
+            trouble = str(error)
+            _log.error("item broken off", extra={"error": trouble})
+        except Exception as error:
+            trouble = repr(error)
             _log.exception("item broken off")
         else:
             if report is not None:
-                self._tell(report)
-                _log.info("run ended", extra=_summary(report))
+                self._end_run(report)
+        finally:
+            self._announce(ItemFinished(claim.run_id, claim.n, trouble))
+
+    def _end_run(self, report: RunReport) -> None:
+        self._tell(report)
+        _log.info("run ended", extra=_summary(report))
+        times = report.started_at, report.finished_at
+        self._announce(RunFinished(report.run, report.rule, report.state.value, *times))
 
 
 def _summary(report: RunReport) -> dict[str, Any]:
