@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Mount
@@ -17,7 +18,10 @@ _log = logging.getLogger(__name__)
 def api_routes(office: Office, listening_on: str) -> Sequence[BaseRoute]:
     """Return the routes of the API for a service that listens on an address of this machine."""
     knows = doorman(office.tokens, office.token_store.exist, listening_on)
-    return [Mount(PREFIX, create_api(office, knows))]
+    mount = Mount(PREFIX, create_api(office, knows))
+    # Or a path with a line feed would not be ours, and be answered in other words.
+    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
+    return [mount]
 
 
 async def say_who_may_ask(office: Office, listening_on: str) -> None:
