@@ -76,6 +76,12 @@ class PreparedRule:
         return any(glob.match(tag) is not None for glob in self.immutable)
 
     @property
+    def registries(self) -> tuple[str, ...]:
+        """The hosts that the rule reads and writes."""
+        hosts = (self.source.registry, *(template.registry for template in self.templates))
+        return tuple(dict.fromkeys(hosts))
+
+    @property
     def keeps_repositories_apart(self) -> bool:
         """Whether no two repositories can be mapped to one destination repository."""
         return all("repository" in template.placeholders for template in self.templates)

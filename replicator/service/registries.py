@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from replicator.events import Listener, ignore, to_all
 from replicator.oci.reference import RepositoryName
+from replicator.registry.keychain import Keychain
 from replicator.registry.settings import RegistrySettings
 from replicator.service.protocols import OpenRegistry, Registry, Repository
 from replicator.service.requests import count_request
@@ -19,7 +20,7 @@ class Registries:
 
     *settings* are those of configured hosts; any other host gets the defaults. A registry's
     limits and tokens are shared by all who use it here, so there is one of these in a process.
-    *listener* hears what happens in all of them.
+    *listener* hears what happens in all of them, *configured* has the logins of the configuration.
     """
 
     def __init__(
@@ -29,8 +30,10 @@ class Registries:
         open_registry: OpenRegistry,
         open_layout: Callable[[Path], Repository],
         listener: Listener = ignore,
+        configured: Keychain | None = None,
     ) -> None:
         self._settings = settings
+        self._configured = configured
         self._open_registry = open_registry
         self._listener = to_all(count_request, listener)
         self._open_layout = open_layout
@@ -46,6 +49,15 @@ class Registries:
     def list_repositories(self, host: str, under: str) -> AsyncIterator[tuple[str, ...]]:
         """List the paths of a registry's repositories that begin with *under*, page by page."""
         return self._registry(host).list_repositories(under)
+
+    async def require_logins(self, hosts: Iterable[str]) -> None:
+        """Make sure that the secrets that the configuration names for *hosts* can be read.
+
+        Raises ConfigError that names the registry.
+        """
+        if self._configured is not None:
+            for host in hosts:
+                await self._configured.credentials_for(host)
 
     def divide_limits(self, among: int) -> None:
         """Keep to one part of each registry's limits, as so many processes share them."""

@@ -100,6 +100,8 @@ class Runner:
         """
         rules = rules if only is None else tuple(map(only.limit, rules))
         prepared = [prepare(rule, where=f'rule "{rule.name}": ') for rule in rules]
+        hosts = [host for rule in prepared for host in rule.registries]
+        await self.means.registries.require_logins(hosts)
         sources = SharedSources(self.means.registries, [rule.source for rule in prepared])
         slots = asyncio.Semaphore(self.means.limits.rules)
 

@@ -269,3 +269,28 @@ async def test_a_report_can_be_written_over_an_older_one(with_rules, registries)
     for copied in (1, 0):
         await with_rules("run", "--report", file)
         assert json.loads(file.read_text())["runs"][0]["counts"]["copied"] == copied
+
+
+async def test_a_password_that_is_not_there_ends_the_run_before_it_begins(replicate, registries):
+    source, destination = registries
+    replicate.write_config(f"""
+[registries."{source.host}"]
+credential = {{ username = "me", password_env = "NOT_SET_ANYWHERE" }}
+
+[registries."elsewhere.example"]
+credential = {{ username = "me", password_file = "/no/such/file" }}
+
+[[rules]]
+name = "app"
+source = "{source.host}/team/app"
+destinations = ["{destination.host}/mirror"]
+""")
+
+    run, plan = await replicate("run"), await replicate("plan")
+
+    assert (run.code, plan.code) == (2, 2)
+    assert run.complaint == plan.complaint
+    assert run.complaint.endswith(
+        f"{source.host}: the environment variable NOT_SET_ANYWHERE is not set"
+    )
+    assert len(source.requests) == 0
