@@ -29,10 +29,14 @@ class Image:
     def piece(self):
         return random.Random(self.seed).randbytes(_PIECE)
 
-    def layer(self):
-        """Yield the layer in pieces; what is left over at its end is less than one."""
-        for at in range(0, self.size, _PIECE):
-            yield self.piece[: min(_PIECE, self.size - at)]
+    def layer(self, begin=0, end=None):
+        """Yield the layer, or the bytes from *begin* to *end* of it, in pieces."""
+        end = self.size if end is None else end
+        while begin < end:
+            at = begin % _PIECE
+            piece = self.piece[at : at + end - begin]
+            yield piece
+            begin += len(piece)
 
     @cached_property
     def layer_digest(self):
@@ -108,6 +112,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._read_body()
         self._answer(202, location=f"{self.path.partition('?')[0]}{random.randrange(1 << 60)}")
 
+    def do_PATCH(self):
+        self._read_body()
+        self._answer(202, location=self.path.partition("?")[0])
+
     def do_PUT(self):
         body = self._read_body()
         digest = re.search(r"digest=(sha256)(?::|%3A)(\w+)", self.path)
@@ -116,6 +124,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _read_body(self):
         """Read the body and forget it; returns it if it is no more than a manifest."""
+        if "chunked" in self.headers.get("Transfer-Encoding", ""):
+            self._read_chunks()
+            return b""
         left, kept = int(self.headers.get("Content-Length", 0)), b""
         while left:
             piece = self.rfile.read1(min(left, _PIECE))
@@ -123,12 +134,24 @@ class _Handler(BaseHTTPRequestHandler):
             kept = piece if len(kept) + len(piece) > _PIECE else kept + piece
         return kept
 
+    def _read_chunks(self):
+        while size := int(self.rfile.readline(), 16):
+            while size:
+                size -= len(self.rfile.read1(min(size, _PIECE)))
+            self.rfile.readline()
+        self.rfile.readline()
+
     def _send_layer(self, image):
-        self.send_response(200)
-        self.send_header("Content-Length", str(image.size))
+        begin, end = 0, image.size
+        if part := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")):
+            begin, end = int(part[1]), min(int(part[2] or end - 1) + 1, end)
+        self.send_response(206 if part else 200)
+        if part:
+            self.send_header("Content-Range", f"bytes {begin}-{end - 1}/{image.size}")
+        self.send_header("Content-Length", str(end - begin))
         self.end_headers()
         if self.command == "GET":
-            for piece in image.layer():
+            for piece in image.layer(begin, end):
                 self.wfile.write(piece)
 
     def _answer(self, status, body=b"", *, type_="application/octet-stream", **headers):

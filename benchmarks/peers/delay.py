@@ -3,7 +3,8 @@
     python -m benchmarks.peers.delay 5001 127.0.0.1:5000 --delay-ms 25 --rate-mib 20
 
 It can also note the requests that pass, for servers that keep no access log. Throughput is not
-limited by the delay, as it is not on a well-tuned link. Opening a connection costs a round trip.
+limited by the delay, as it is not on a well-tuned link, unless each connection gets a cap of its
+own. Opening a connection costs a round trip.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class End(asyncio.Protocol):
         self.proxy, self.direction = proxy, direction
         self.peer = self.transport = self.timer = None
         self.wire, self.size, self.not_before, self.blocked = collections.deque(), 0, 0.0, False
+        self.free = {"up": 0.0, "down": 0.0} if proxy.each else proxy.free
 
     def connection_made(self, transport):
         self.transport = transport
@@ -51,7 +53,7 @@ class End(asyncio.Protocol):
         loop = self.proxy.loop
         leaves = loop.time()
         if self.proxy.rate and data:
-            free = self.proxy.free
+            free = self.free
             leaves = max(leaves, free[self.direction]) + len(data) / self.proxy.rate
             free[self.direction] = leaves
         self.wire.append((max(leaves + self.proxy.delay, self.not_before), data))
@@ -96,12 +98,13 @@ class DelayProxy:
     """Runs in a thread of its own.
 
     ``delay`` (seconds one way) and ``rate`` (bytes a second each way, 0 for no cap) may change.
+    With ``each`` every connection has that cap for itself, as windows make it over a long link.
     """
 
-    def __init__(self, target, delay=0.0, rate=0, port=0, note=False):
+    def __init__(self, target, delay=0.0, rate=0, port=0, note=False, each=False):
         # Found by their shape, which small bodies do not have by chance.
         self.requests = [] if note else None
-        self.upstream, self.delay, self.rate = target, delay, rate
+        self.upstream, self.delay, self.rate, self.each = target, delay, rate, each
         self.bytes, self.free = {"up": 0, "down": 0}, {"up": 0.0, "down": 0.0}
         self.loop, ready = asyncio.new_event_loop(), threading.Event()
 

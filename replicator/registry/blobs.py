@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
@@ -19,13 +18,14 @@ from replicator.oci.verify import Verifier
 from replicator.registry.answers import number_in
 from replicator.registry.calls import Call, pull
 from replicator.registry.pace import Pace
+from replicator.registry.parts import FAR, LEAST, Parts
 from replicator.registry.protocols import Piece
+from replicator.registry.ranges import starts_at
 from replicator.registry.sending import Sender
 from replicator.registry.wire import body_of, translated
 
 # However often a read breaks and goes on: at some point it is not going anywhere.
 _MOST_RESUMES: Final = 100
-_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
 
 
 class Blobs:
@@ -88,6 +88,11 @@ class _Reading:
 
     async def pieces(self) -> AsyncGenerator[Piece, None]:
         """Yield what is still to come of the blob, the last piece once all of it is verified."""
+        if self._is_long_way():
+            async with aclosing(self._pieces_in_parts()) as pieces:
+                async for piece in pieces:
+                    await self._sender.limits.pass_bytes(len(piece))
+                    yield piece
         while not self._verifier.complete:
             start = self._verifier.offset
             async with (
@@ -100,6 +105,24 @@ class _Reading:
             if not self._verifier.complete:
                 await self._wait_to_resume(start)
         self._verifier.finish()
+
+    def _is_long_way(self) -> bool:
+        """Say whether to try to read in parts: all of a large blob, from far away."""
+        return (
+            self._verifier.offset == 0
+            and self._size >= LEAST
+            and self._sender.wire.quickest >= FAR
+            and self._sender.knowledge.takes_ranges
+        )
+
+    async def _pieces_in_parts(self) -> AsyncGenerator[Piece, None]:
+        parts = Parts(self._sender, self._call, self._size)
+        async with aclosing(parts.pieces()) as pieces:
+            async for piece in pieces:
+                self._verifier.update(piece)
+                if self._verifier.complete:
+                    self._verifier.finish()
+                yield piece
 
     async def _new_pieces(self, response: httpx.Response) -> AsyncGenerator[Piece, None]:
         """Yield the verified pieces of one answer, and stop where it ends or breaks."""
@@ -163,7 +186,7 @@ class _Reading:
         range sends all; the bytes that went before are then passed over.
         """
         status, offset = response.status_code, self._verifier.offset
-        if status == 206 and _starts_at(response, offset, self._size):
+        if status == 206 and starts_at(response, offset, self._size):
             return 0
         if status != 200:
             self._takes_range = False
@@ -202,12 +225,6 @@ async def _known(verifier: Verifier) -> AsyncIterator[Piece]:
     verifier.finish()
     if content:
         yield content
-
-
-def _starts_at(response: httpx.Response, offset: int, size: int) -> bool:
-    """Say whether a part begins at *offset* of a blob of *size*. (RFC 9110, "Content-Range")"""
-    match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
-    return match is not None and int(match[1]) == offset and match[3] in ("*", str(size))
 
 
 def _cut(piece: Piece, known: int) -> tuple[Piece, int]:

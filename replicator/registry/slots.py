@@ -16,6 +16,9 @@ _BURST: Final = 2.0
 # Seconds between two looks at the clock on the wall, for limits that go by the hour.
 _LOOK_EVERY: Final = 5.0
 
+# Parts of large blobs that a registry has under way at once: each is in memory as a whole.
+_PARTS: Final = 8
+
 
 class Slots:
     """Places that are taken and given back; how many there are may change meanwhile.
@@ -54,6 +57,12 @@ class Slots:
                 with suppress(ValueError):
                     self._waiting.remove(place)
             raise
+
+    def take_free(self) -> bool:
+        """Take a place if there is one that nobody waits for."""
+        free = self.taken < self._limit and not self._waiting
+        self.taken += free
+        return free
 
     def give_back(self) -> None:
         self.taken -= 1
@@ -127,6 +136,7 @@ class Limits:
         self._requests = Slots(self._ceiling)
         self._reading = Slots(self._most_bodies)
         self._writing = Slots(self._most_bodies)
+        self._parts = Slots(_PARTS)
         self._request_rate = Rate(requests_per_second, burst=1.0, clock=clock)
         self._byte_rate = Rate(0, burst=0.25, clock=clock)
         self._looked_at = float("-inf")
@@ -163,6 +173,21 @@ class Limits:
         """Hold a place for a blob that is sent."""
         async with self._body(self._writing):
             yield
+
+    def take_part(self) -> bool:
+        """Take a place for one part more of a blob that is being read, if there is one to spare."""
+        if not self._reading.take_free():
+            return False
+        if not self._parts.take_free():
+            self._reading.give_back()
+            return False
+        self._share()
+        return True
+
+    def give_back_part(self) -> None:
+        self._parts.give_back()
+        self._reading.give_back()
+        self._share()
 
     async def pace(self) -> None:
         """Wait until the registry may get one more request."""

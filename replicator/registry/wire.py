@@ -25,7 +25,11 @@ NO_ANSWER: Final = (httpx.TransportError, httpx.StreamError, TimeoutError, OSErr
 
 
 class Wire:
-    """Sends requests as they are and announces each; knows of no gate, limit or repetition."""
+    """Sends requests as they are and announces each; knows of no gate, limit or repetition.
+
+    *quickest* is after how many seconds the quickest answer began, 0 before the first: hardly
+    more than the way there and back.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class Wire:
         self._listener = listener
         self._clock = clock
         self._warnings: set[str] = set()
+        self.quickest = 0.0
 
     async def transmit(self, kind: RequestKind, request: httpx.Request) -> httpx.Response:
         """Send *request* and return its answer, whose body is still to be read and closed.
@@ -54,6 +59,7 @@ class Wire:
         finally:
             seconds = self._clock.monotonic() - start
             self._listener(RequestFinished(self._registry, kind, status, seconds))
+        self.quickest = min(seconds, self.quickest or seconds)
         response.request = request
         if warning := response.headers.get("warning"):
             self.warn(warning)
