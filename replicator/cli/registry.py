@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from replicator.config import RegistryEntry
     from replicator.registry.probe import Finding
-    from replicator.registry.settings import CredentialSource
 
 app = group("Show the registries that are known, add others, and try them.")
 app.command(epilog=registry_editing.ADD_EXAMPLES)(registry_editing.add)
@@ -105,7 +104,7 @@ async def _probe(
     """Return what was found, and whether it was kept."""
     from replicator.registry.probe import facts_of, probe
 
-    config = session.config()
+    config = await bootstrap.with_kept_registries(session.config())
     async with bootstrap.open_one_registry(config, name) as registry:
         findings = [finding async for finding in probe(registry, repository, writes=writes)]
     if findings[0].good is not True:  # nobody answered
@@ -136,7 +135,8 @@ def show(
     from replicator.config import RegistryEntry
     from replicator.registry.settings import RegistrySettings
 
-    config, name = session_of(context).config(), registry_name(host)
+    name = registry_name(host)
+    config = run_async(bootstrap.with_kept_registries(session_of(context).config()))
     kept = run_async(bootstrap.kept_facts(config, name))
     entry = _entry_json(config.registries.get(name) or RegistryEntry(RegistrySettings(name)))
     if json:
@@ -171,7 +171,3 @@ def _entry_json(entry: RegistryEntry) -> dict[str, str]:
         "endpoint": settings.endpoint or str(api_origin(settings)),
         "login": entry.login,
     }
-
-
-def _login(credential: CredentialSource) -> str:
-    return credential.username or credential.cloud or "identity token"
