@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from replicator.registry.client import Registry
     from replicator.registry.facts import Facts
     from replicator.registry.keychain import Keychain
+    from replicator.registry.pull_budget import SharedPulls
     from replicator.registry.settings import Credentials, CredentialSource
     from replicator.service.credentials import CredentialDesk
     from replicator.service.desk import Desk
@@ -140,6 +141,7 @@ async def open_service(
     from replicator.store.inventory import LedgerInventory
     from replicator.store.ledger import Ledger
     from replicator.store.notes import TagNotes
+    from replicator.store.pull_budgets import PullBudgets
     from replicator.store.registry_facts import RegistryFacts
     from replicator.store.rules import Rules
     from replicator.transfer.copy import Transfer
@@ -151,6 +153,7 @@ async def open_service(
             await with_kept_registries(config, database),
             listener=listener,
             facts=await RegistryFacts(database).believed(_now()),
+            pulls=PullBudgets(database, _now),
         ) as registries,
     ):
         ledger, runs = Ledger(database), _runs(database)
@@ -478,9 +481,16 @@ async def check_listable(config: Config, rules: Sequence[Rule]) -> None:
 
 @asynccontextmanager
 async def open_registries(
-    config: Config, *, listener: Listener, facts: Mapping[str, Facts] | None = None
+    config: Config,
+    *,
+    listener: Listener,
+    facts: Mapping[str, Facts] | None = None,
+    pulls: SharedPulls | None = None,
 ) -> AsyncIterator[Registries]:
-    """Build what opens repositories; nothing is sent yet. *facts* are from earlier checks."""
+    """Build what opens repositories; nothing is sent yet.
+
+    *facts* are from earlier checks; *pulls* says what others draw on the same limits.
+    """
     from replicator.registry.client import open_registry
     from replicator.registry.keychain import ConfiguredKeychain
     from replicator.service.registries import Registries
@@ -489,7 +499,7 @@ async def open_registries(
     async with Registries(
         entries,
         open_registry=partial(
-            open_registry, keychain=keychain(config), entries=entries, facts=facts
+            open_registry, keychain=keychain(config), entries=entries, facts=facts, pulls=pulls
         ),
         open_layout=_open_layout,
         listener=listener,

@@ -30,7 +30,7 @@ from replicator.registry.overview import Overview
 from replicator.registry.pagination import MAX_PAGE_SIZE, names
 from replicator.registry.plain_http import may_be_plain
 from replicator.registry.profile import GENERIC, profile_for
-from replicator.registry.pull_budget import PullBudget
+from replicator.registry.pull_budget import PullBudget, SharedPulls
 from replicator.registry.referrers import TagLists
 from replicator.registry.repository import Repository
 from replicator.registry.retry import Clock
@@ -173,6 +173,7 @@ def open_registry(
     keychain: Keychain,
     entries: Mapping[str, RegistrySettings] | None = None,
     facts: Mapping[str, Facts] | None = None,
+    pulls: SharedPulls | None = None,
     listener: Listener = ignore,
     clock: Clock = _CLOCK,
     transport: httpx.AsyncBaseTransport | None = None,
@@ -180,8 +181,9 @@ def open_registry(
     """Return the client for a registry; nothing is sent until it is used.
 
     *entries* are the settings of other registries, of which some may be mirrors of this one;
-    *facts* are what was found out about registries before. Without *transport*, the one that the
-    settings ask for is made. Raises ConfigError if the settings cannot be used.
+    *facts* are what was found out about registries before; through *pulls* other processes are
+    heard of that draw on the same limits. Without *transport*, the one that the settings ask for is
+    made. Raises ConfigError if the settings cannot be used.
     """
     profile = profile_for(settings.name, settings.kind)
     gate = Gate(settings, profile.token_origins)
@@ -224,7 +226,7 @@ def open_registry(
         gate=gate,
         wire=wire,
         limits=limits,
-        pulls=PullBudget(reserve=settings.pull_reserve, clock=clock),
+        pulls=PullBudget(reserve=settings.pull_reserve, clock=clock, shared=pulls),
         listener=listener,
         clock=clock,
     )
