@@ -77,7 +77,6 @@ async def _serve(
                 "roles": sorted(served.roles),
             }
             _log.info("serving", extra=about)
-            await say_who_may_ask(office, address.host)
             await served.serving.run(stop, grace=config.service.grace.total_seconds())
             served.live.close()
     _log.info("stopped")
