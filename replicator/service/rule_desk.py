@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Final
 
-from replicator.errors import AccessDenied, ConfigError, InvalidRequest, NameTaken
+from replicator.errors import (
+    AccessDenied,
+    ConfigError,
+    InvalidRequest,
+    NameTaken,
+    RegistryUnavailable,
+)
 from replicator.planning.rule import Rule
 from replicator.service.identity import Identity
 from replicator.service.report import RunReport
 from replicator.service.rule_changes import refuse_file_rule
 from replicator.service.rule_views import RuleViews
 from replicator.service.rulebook import Rulebook
+
+# Seconds that whoever asks for a plan waits for it.
+_PATIENCE: Final = 120
 
 
 class RuleDesk:
@@ -68,12 +79,22 @@ class RuleDesk:
 
     async def plan(self, who: Identity, name: str) -> RunReport:
         """Return what a run of a rule would do. Raises RuleNotFound."""
-        return await self._preview(await self._views.one(who, name))
+        return await self._planned(await self._views.one(who, name))
 
     async def plan_of(self, who: Identity, rule: Rule) -> RunReport:
         """Return what a run of a rule that is not kept yet would do. Raises ConfigError."""
         await self.validate(who, rule)
-        return await self._preview(rule)
+        return await self._planned(rule)
+
+    async def _planned(self, rule: Rule) -> RunReport:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return await self._preview(rule)
+        except TimeoutError:
+            raise RegistryUnavailable(
+                f"the plan of {rule.name!r} was not made within {_PATIENCE} seconds; "
+                "`replicate plan` waits longer"
+            ) from None
 
     async def _check(self, who: Identity, rule: Rule) -> None:
         """Check a rule by itself and together with all others."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 
+import httpx
 import pytest
+from starlette.applications import Starlette
 from structlog.contextvars import bound_contextvars
 
 from replicator import events
+from replicator.api.v1.mounting import api_routes
 from replicator.oci.digest import Digest
 from replicator.oci.reference import Tag
 from replicator.service.identity import Identity, Role
@@ -207,3 +210,22 @@ async def test_a_run_is_followed_to_its_end_and_nothing_is_told_twice(api, offic
     assert told[-1]["event"] == "end"
     assert {each["event"] for each in again} <= {"run", "blobs", "end"}
     assert after.status_code == 204
+
+
+async def test_who_loses_his_token_hears_no_more(office, database):
+    secret, _ = await office.tokens.create("watcher", Role.VIEWER)
+    record = await Runs(database, Owner.this_process()).start(a_rule("base"), "hand", NOON)
+    app = Starlette(routes=list(api_routes(office, "127.0.0.1")))
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url="http://127.0.0.1/api/v1",
+        headers={"Authorization": f"Bearer {secret}"},
+    ) as client:
+        following = asyncio.create_task(client.get(f"/runs/{record.id}/events"))
+        await asyncio.sleep(0)
+        await office.tokens.revoke("watcher")
+        async with asyncio.timeout(20):
+            told = read_events((await following).text)
+
+    assert [each["event"] for each in told][:1] in ([], ["run"])
+    assert "end" not in {each["event"] for each in told}

@@ -9,23 +9,25 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Request, Response
 from starlette.responses import StreamingResponse
 
 from replicator.api.v1.access import FromOffice, Viewer
 from replicator.api.v1.parameters import RunId
 from replicator.api.v1.run_models import RunAnswer
+from replicator.errors import AccessDenied, RunNotFound, StoreError
 from replicator.office import Office
 from replicator.service.identity import Identity
 
 router = APIRouter(tags=["runs"])
 
-# Seconds between two looks at what moves in this process, and at the database, which knows of
-# the runs of others.
+# Seconds between two looks at what moves in this process.
 _LOOK_EVERY: Final = 0.5
-_ASK_EVERY: Final = 2.0
-# Of silence, after which a comment shows that the connection lives; proxies cut silent ones.
-_HEARTBEAT: Final = 15.0
+# Looks after which the database is asked, which knows of the runs of others.
+_ASK_EVERY: Final = 4
+# Looks that showed nothing, after which a comment says that the connection lives; proxies cut
+# silent ones.
+_HEARTBEAT: Final = 30
 # The id after which nothing comes any more.
 _END: Final = "end"
 _ID: Final = re.compile(r"([0-9a-f]{8})-([0-9]{1,15})", re.ASCII)
@@ -51,6 +53,7 @@ async def watch_run(
     office: FromOffice,
     who: Viewer,
     run: RunId,
+    request: Request,
     last_event_id: Annotated[str | None, Header(max_length=100)] = None,
 ) -> Response:
     """Follow a run until it ends.
@@ -62,7 +65,8 @@ async def watch_run(
     await office.runs.one(who, run)
     if last_event_id == _END:
         return Response(status_code=204)
-    stream = _Watch(office, who, run, last_event_id or "").events()
+    identify = request.state.identify_again
+    stream = _Watch(office, identify, who, run, last_event_id or "").events()
     # No proxy is to collect events before it passes them on.
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type=_TYPE, headers=headers)
@@ -74,42 +78,59 @@ class _Watch:
     def __init__(
         self,
         office: Office,
+        identify: Callable[[], Awaitable[Identity]],
         who: Identity,
         run: str,
         last_id: str,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._office = office
+        self._identify = identify
         self._who = who
         self._run = run
         self._sleep = sleep
         self._number = self._number_of(last_id)
         self._told: dict[str, Any] = {}
+        self._is_over = False
 
     async def events(self) -> AsyncIterator[str]:
-        silent = unasked = 0.0
-        finished = await self._state()
-        yield self._event("run", finished[0])
+        """Yield events until the run is over, this process ends, or nobody may watch any more."""
+        yield self._event("run", await self._state())
+        looks = silent = 0
         while True:
-            said = False
-            for text in self._of_this_process():
-                said = True
+            news = self._of_this_process()
+            for text in news:
                 yield text
-            if finished[1] or self._office.live.is_closed:
+            if self._is_over or self._office.live.is_closed:
                 break
-            silent = 0.0 if said else silent + _LOOK_EVERY
-            if silent >= _HEARTBEAT:
-                silent = 0.0
+            silent = 0 if news else silent + 1
+            if silent == _HEARTBEAT:
+                silent = 0
                 yield ": alive\n\n"
             await self._sleep(_LOOK_EVERY)
-            unasked += _LOOK_EVERY
-            if unasked >= _ASK_EVERY:
-                unasked = 0.0
-                finished = await self._state()
-                if self._is_news("run", finished[0]):
-                    yield self._event("run", finished[0])
-        if finished[1]:
+            looks += 1
+            if looks % _ASK_EVERY == 0:
+                try:
+                    for text in await self._of_the_database():
+                        yield text
+                except (AccessDenied, RunNotFound):
+                    break
+        if self._is_over:
             yield f"id: {_END}\nevent: end\ndata: {{}}\n\n"
+
+    async def _of_the_database(self) -> list[str]:
+        """Ask how the run is, and whether who asked still counts: a token may be revoked.
+
+        A database that is away for a while ends nothing. Raises AccessDenied, RunNotFound.
+        """
+        try:
+            self._who = await self._identify()
+            state = await self._state()
+        except (AccessDenied, RunNotFound):
+            raise
+        except StoreError:
+            return []
+        return [self._event("run", state)] if self._is_news("run", state) else []
 
     def _of_this_process(self) -> list[str]:
         texts = []
@@ -121,13 +142,14 @@ class _Watch:
             texts.append(self._event("blobs", blobs))
         return texts
 
-    async def _state(self) -> tuple[dict[str, Any], bool]:
-        """Return what the database says of the run, and whether it is over."""
+    async def _state(self) -> dict[str, Any]:
+        """Return what the database says of the run, and note whether it is over."""
         record = await self._office.runs.one(self._who, self._run)
         progress = await self._office.runs.progress(record)
+        self._is_over = record.finished_at is not None
         state = {**RunAnswer.of(record).model_dump(mode="json"), "progress": asdict(progress)}
         self._told.setdefault("run", state)
-        return state, record.finished_at is not None
+        return state
 
     def _is_news(self, kind: str, data: Any) -> bool:
         is_news = bool(self._told.get(kind, []) != data)

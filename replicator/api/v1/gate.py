@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -43,7 +44,10 @@ class Gate:
         except ReplicatorError as error:
             await problem_of(error)(scope, receive, send)
             return
-        scope.setdefault("state", {})["identity"] = identity
+        state = scope.setdefault("state", {})
+        state["identity"] = identity
+        # For answers that last: whoever asked may have lost the right to it meanwhile.
+        state["identify_again"] = partial(self._doorman, request)
         bounded = _Bounded(receive, send)
         if bounded.announces_too_much(request.headers):
             await _TOO_LARGE(scope, receive, send)
