@@ -154,6 +154,10 @@ class Journal:
             self._add(result.tally)
         self._keep_record(_record(action, Outcome.FAILED, result, described))
 
+    def cancel(self, tally: Tally) -> None:
+        """A copy was cancelled; what it brought whole until then stays, and is counted."""
+        self._add(tally)
+
     def miss(self, what: str, error: ReplicatorError, *, side: str) -> None:
         """Something could not be listed, so tags may be missing that nobody knows of."""
         self.is_incomplete = True

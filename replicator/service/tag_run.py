@@ -248,6 +248,7 @@ class TagRun:
             self._handling.foreign_layers,
             fallback,
             self._handling.repoints,
+            self._journal.cancel,
         )
         async with self._context.images:
             results = await self._context.copier.copy(order)

@@ -112,6 +112,10 @@ class Transfer:
             result.left_behind = original.repointed.left_behind
         except ReplicatorError as error:
             _note_error(result, error)
+        except asyncio.CancelledError:
+            if original.order.cancelled is not None:
+                original.order.cancelled(cargo.tally())
+            raise
         finally:
             roll.leave(result.destination)
         result.tally = cargo.tally()

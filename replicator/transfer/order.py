@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from replicator.errors import ReplicatorError
@@ -28,6 +29,7 @@ class Order:
     ``tag`` is what named the digest when somebody looked: it is read when the digest is gone,
     as some registries forget a digest as soon as no tag names it any more. With ``repoint``,
     what refers to an index that is cut down to ``platforms`` is made to refer to the new one.
+    ``cancelled`` hears what had arrived whole at a destination when the copy was cancelled.
     """
 
     source: RepositoryReader
@@ -38,6 +40,7 @@ class Order:
     foreign_layers: bool = False
     tag: Tag | None = None
     repoint: bool = False
+    cancelled: Callable[[Tally], None] | None = None
 
     @property
     def source_text(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from replicator.errors import ContentMismatch, RegistryUnavailable
@@ -153,3 +155,24 @@ async def test_two_destinations_share_the_read_wherever_they_go_on(
         if each.action == "read_blob" and each.subject == str(layer.digest)
     ]
     assert reads == [0]
+
+
+async def test_a_copy_that_is_cancelled_tells_what_had_arrived_whole(world):
+    small, large = add_layer(world.source, "small", 1000), add_layer(world.source, "large", SIZE)
+    add_image(world.source, "v1", layers=[small, large])
+    told = []
+    copying = asyncio.create_task(world.transfer.copy(world.order(cancelled=told.append)))
+
+    async def cancel_in_the_middle(call):
+        await asyncio.sleep(0)
+        is_of_large = call.action == "send_piece" and call.subject == str(large.digest)
+        if is_of_large and small.digest in world.destination.blobs:
+            copying.cancel()
+
+    world.registry.hook = cancel_in_the_middle
+    with pytest.raises(asyncio.CancelledError):
+        await copying
+
+    (tally,) = told
+    assert small.size <= tally.bytes_moved < large.size
+    assert large.digest not in world.destination.blobs
