@@ -6,6 +6,8 @@ import sqlite3
 
 import pytest
 
+from tests.support.embedded import store_image
+
 KEY = "b25lIGtleSBmb3IgdGhlIHRlc3RzIG9mIGNvbW1hbmRzIQ=="
 OTHER_KEY = "YW5vdGhlciBrZXkgZm9yIHRlc3RzIG9mIGNvbW1hbmRzISE="
 CANARY = "c4n4ry-secret-of-the-tests"
@@ -183,3 +185,26 @@ async def test_a_record_that_was_removed_or_swapped_is_missed(replicate):
     change(replicate, "DELETE FROM audit WHERE id = 2")
 
     assert (await replicate("audit", "--verify")).code == 1
+
+
+async def test_what_people_ask_of_runs_is_written_down(replicate, start_registry):
+    source, destination = await start_registry(), await start_registry()
+    store_image(source.storage, "team/app", "1.0")
+    replicate.write_config(f"""
+[[rules]]
+name = "app"
+source = "{source.host}/team/app"
+destinations = ["{destination.host}/mirror/{{repository}}"]
+""")
+    await replicate("plan", "--out", "plan.json")
+    await replicate("apply-plan", "plan.json")
+    run = (await replicate("runs", "list", "--json")).json["runs"][0]["run"]
+    await replicate("runs", "retry", run)
+
+    records = (await replicate("audit", "--json")).json["audit"]
+
+    assert [(each["action"], each["kind"], each["name"]) for each in records] == [
+        ("retry", "run", run),
+        ("apply-plan", "rule", "app"),
+        ("create", "rule", "app"),
+    ]
