@@ -62,9 +62,11 @@ class CommandLine:
         return Done(process.returncode, out.decode(), err.decode())
 
     @asynccontextmanager
-    async def started(self, *arguments: str | Path) -> AsyncIterator[Process]:
+    async def started(
+        self, *arguments: str | Path, module: str = "replicator"
+    ) -> AsyncIterator[Process]:
         """Start a command; it is ended with the block, if it has not ended by itself."""
-        process = await self.start(*arguments)
+        process = await self.start(*arguments, module=module)
         try:
             async with asyncio.timeout(_PATIENCE):
                 yield process
@@ -77,12 +79,13 @@ class CommandLine:
         stdin: int = DEVNULL,
         stdout: int = PIPE,
         stderr: int = PIPE,
+        module: str = "replicator",
     ) -> Process:
-        """Start a command; who does that ends it."""
+        """Start a command; who does that ends it. *module* is what Python runs."""
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "replicator",
+            module,
             *arguments,
             stdin=stdin,
             stdout=stdout,
