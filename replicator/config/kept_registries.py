@@ -18,17 +18,18 @@ _NOWHERE: Final = Path("/")
 def read_kept(name: str, settings: Mapping[str, Any]) -> RegistryEntry:
     """Read an entry. Raises ConfigError.
 
-    Whoever may ask the API is not to have the service read files or variables of its machine, and
-    send them to a registry of his own; so neither can be named, and secrets are kept apart.
+    Whoever may ask the API is not to have the service read files or variables of its machine, or
+    borrow its identity in a cloud, and send that to a registry of his own; so none of them can be
+    named, and secrets are kept apart.
     """
     where = f'registries."{name}"'
     _refuse_places(settings, where)
     credential = settings.get("credential")
     if isinstance(credential, Mapping):
-        for key in credential.keys() - {"stored", "cloud"}:
+        for key in credential.keys() - {"stored"}:
             raise ConfigError(
-                f"{where}.credential.{key}: the database keeps secrets apart; use `replicate "
-                f'credential set` and credential = {{ stored = "NAME" }}'
+                f"{where}.credential.{key}: an entry of the database uses what `replicate "
+                f'credential set` keeps, by credential = {{ stored = "NAME" }}'
             )
     if "@" in str(settings.get("proxy", "")):
         raise ConfigError(f"{where}.proxy: a password of a proxy belongs into a file")

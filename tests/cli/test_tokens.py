@@ -133,6 +133,7 @@ async def test_a_registry_that_is_reached_in_another_way_loses_its_secret_and_sa
     [
         'credential = { username = "u", password_file = "/etc/passwd" }',
         'credential = { username = "u", password = "secret" }',
+        'credential = { cloud = "aws" }',
         'ca_file = "/etc/passwd"',
         'proxy = "http://u:p@proxy:1"',
         "unknown = 1",
