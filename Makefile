@@ -43,7 +43,7 @@ image: ## Build the container image into dist/image (STAND_IN=1 where no base im
 
 test-image: install ## Build the image, and try it as a cluster runs it (as root, with runc)
 	@.ci/make-image dist/image
-	@.ci/install-runner
+	@.ci/install-packages runc umoci
 	$(VENV)/bin/pytest -m image tests/image
 
 test-kube: install tools ## Install the chart on a real Kubernetes API server (10 minutes of building, once)

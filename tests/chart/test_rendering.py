@@ -161,7 +161,11 @@ REFUSED = [
     ),
     ("roles", "/mode", 'mode="everything"'),
     ("roles", "wokrer", 'wokrer={"replicas": 3}'),
-    ("roles", "/proxy/url", 'proxy={"url": "http://me:secret@proxy"}'),
+    (
+        "roles",
+        "docker.io/proxy",
+        'config={"registries": {"docker.io": {"proxy": "http://me:secret@proxy"}}}',
+    ),
 ]
 
 

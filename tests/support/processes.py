@@ -68,6 +68,10 @@ class ServerProcess:
     def tail(self) -> str:
         return "\n".join(self.lines[-20:])
 
+    def wait(self) -> int:
+        """Wait until it ends by itself, and return its exit code."""
+        return self._process.wait(_PATIENCE)
+
     def stop(self) -> None:
         self._process.terminate()
         try:

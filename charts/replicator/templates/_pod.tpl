@@ -164,13 +164,6 @@ env:
 {{- if .Values.dockerConfigSecret }}
 - {name: DOCKER_CONFIG, value: /etc/replicator-docker}
 {{- end }}
-{{- with .Values.proxy }}
-{{- if .url }}
-- {name: HTTPS_PROXY, value: {{ .url | quote }}}
-- {name: HTTP_PROXY, value: {{ .url | quote }}}
-- {name: NO_PROXY, value: {{ join "," .except | quote }}}
-{{- end }}
-{{- end }}
 {{- end }}
 
 {{- define "replicator.mounts" -}}
