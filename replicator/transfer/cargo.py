@@ -53,8 +53,12 @@ class Cargo:
 
     async def bring_all(self, blobs: Collection[Descriptor]) -> None:
         """Bring all of *blobs* at once."""
-        await self._mover.know(blobs, self._route.destination)
+        await self.know(blobs)
         await together(map(self.bring, blobs))
+
+    async def know(self, blobs: Iterable[Descriptor]) -> None:
+        """Look up together where *blobs* are, as each look takes its time."""
+        await self._mover.know(blobs, self._route.destination)
 
     async def bring(self, blob: Descriptor) -> None:
         """Bring one blob, unless that was done before; wait while it is being done."""

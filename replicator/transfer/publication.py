@@ -84,6 +84,7 @@ class Publication:
         """
         blob = await self._original.first_blob()
         if blob is not None:
+            await self._cargo.know(self._original.blobs_of(await self._original.first_image.get()))
             group.create_task(self._cargo.bring(blob))
             await self._cargo.decided.wait()
             if self._cargo.outcome(blob) is not BlobOutcome.PRESENT:
