@@ -151,8 +151,9 @@ async def test_a_token_service_that_wants_to_be_left_alone_is_left_alone(open_cl
     assert not client.patience.slept
 
 
-async def test_all_wait_when_one_is_told_to(faults, client, repository, image):
-    faults.add(fault.answer(429, headers={"Retry-After": "3600"}), *HEAD)
+@pytest.mark.parametrize("status", [429, 503])
+async def test_all_wait_when_one_is_told_to(faults, client, repository, image, status):
+    faults.add(fault.answer(status, headers={"Retry-After": "3600"}), *HEAD)
     with pytest.raises(RateLimited):
         await repository.resolve(V1)
 
