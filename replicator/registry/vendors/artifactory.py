@@ -14,7 +14,7 @@ from replicator import errors
 from replicator.registry.pagination import MAX_PAGES
 from replicator.registry.tags import Tags
 from replicator.registry.vendors.api import Api
-from replicator.registry.vendors.vendor import Paths, Rows, no_rows
+from replicator.registry.vendors.vendor import Paths, Rows, nothing
 
 _PAGE_SIZE: Final = 100
 
@@ -29,7 +29,7 @@ class Artifactory:
         self._host = host
 
     def tags(self, tags: Tags) -> Rows:
-        return no_rows()
+        return nothing()
 
     async def repositories(self, under: str) -> Paths:
         key = under.partition("/")[0]

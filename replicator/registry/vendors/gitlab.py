@@ -13,7 +13,7 @@ from replicator import errors
 from replicator.registry.login import Login
 from replicator.registry.tags import Tags
 from replicator.registry.vendors.api import Api, Page
-from replicator.registry.vendors.vendor import Paths, Rows, no_rows
+from replicator.registry.vendors.vendor import Paths, Rows, nothing
 
 _PAGE_SIZE: Final = 100
 # A path is of a group or of a project, and the API does not tell which without being asked.
@@ -31,7 +31,7 @@ class GitLab:
         self._host = host
 
     def tags(self, tags: Tags) -> Rows:
-        return no_rows()
+        return nothing()
 
     async def repositories(self, under: str) -> Paths:
         path = under.rstrip("/")

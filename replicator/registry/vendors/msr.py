@@ -14,7 +14,7 @@ from replicator import errors
 from replicator.registry.pagination import MAX_PAGES
 from replicator.registry.tags import Tags
 from replicator.registry.vendors.api import Api
-from replicator.registry.vendors.vendor import Paths, Rows, no_rows
+from replicator.registry.vendors.vendor import Paths, Rows, nothing
 
 _PAGE_SIZE: Final = 100
 _NEXT: Final = "x-next-page-start"
@@ -30,7 +30,7 @@ class Msr:
         self._host = host
 
     def tags(self, tags: Tags) -> Rows:
-        return no_rows()
+        return nothing()
 
     async def repositories(self, under: str) -> Paths:
         """List the repositories of the namespace that *under* names, or all that we may see."""

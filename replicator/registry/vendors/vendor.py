@@ -71,8 +71,8 @@ class TagRemover(Protocol):
         ...
 
 
-async def no_rows() -> Rows:
-    """List no tag, so that the registry is asked itself: the vendor's API knows no digests."""
-    nothing: Sequence[Sequence[Row]] = ()
-    for rows in nothing:
-        yield rows
+async def nothing() -> AsyncGenerator[Sequence[Any], None]:
+    """List nothing, so that the registry is asked itself: the vendor's API does not know better."""
+    pages: Sequence[Sequence[Any]] = ()
+    for page in pages:
+        yield page

@@ -7,7 +7,7 @@ exist, and the registry says itself which it has.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Final
 from urllib.parse import quote
@@ -21,7 +21,7 @@ from replicator.registry.calls import Call
 from replicator.registry.pagination import MAX_NAMES, MAX_PAGE_SIZE
 from replicator.registry.sending import Sender
 from replicator.registry.tags import Tags
-from replicator.registry.vendors.vendor import Paths, Row, Rows
+from replicator.registry.vendors.vendor import Paths, Row, Rows, nothing
 
 _SEARCH: Final = "/v2/_zot/ext/search"
 # Extensions of the distribution API, as they are announced. (distribution-spec, "Extensions")
@@ -55,11 +55,8 @@ class Zot:
             async for names in listing:
                 yield [Row(name, digests.get(name)) for name in names]
 
-    async def repositories(self, under: str) -> Paths:
-        """List nothing, so that the catalogue is asked."""
-        nothing: Sequence[Sequence[Any]] = ()
-        for paths in nothing:
-            yield paths
+    def repositories(self, under: str) -> Paths:
+        return nothing()
 
     async def _can_search(self) -> bool:
         if self._has_search is None:
