@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from replicator.planning.backoff import Failing
 from replicator.service.identity import Identity, Role
 from replicator.store.ledger import Ledger
@@ -97,21 +95,21 @@ async def test_a_large_limit_is_cut_and_a_bad_one_refused(api, database):
     assert (answer.status_code, answer.json()["field"]) == (422, "limit")
 
 
-@pytest.mark.parametrize("cursor", ["x", "", "W10=", "WzFd", "bnVsbA==", "é", "W" * 3000])
-async def test_a_cursor_of_nobody_is_refused(api, cursor):
-    answer = await api.get("/rules", params={"cursor": cursor})
+async def test_a_cursor_of_nobody_is_refused(api):
+    for cursor in ("x", "", "W10=", "WzFd", "bnVsbA==", "é", "W" * 3000):
+        answer = await api.get("/rules", params={"cursor": cursor})
 
-    assert answer.status_code == 422
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["field"] == "cursor"
+        assert answer.status_code == 422
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["field"] == "cursor"
 
 
-@pytest.mark.parametrize("path", ["/rules", "/runs", "/status", "/registries", "/audit"])
-async def test_a_parameter_that_is_not_known_is_refused(api, path):
-    answer = await api.get(path, params={"sort": "hash"})
+async def test_a_parameter_that_is_not_known_is_refused(api):
+    for path in ("/rules", "/runs", "/status", "/registries", "/audit"):
+        answer = await api.get(path, params={"sort": "hash"})
 
-    assert answer.status_code == 422
-    assert answer.json()["field"] == "sort"
+        assert answer.status_code == 422
+        assert answer.json()["field"] == "sort"
 
 
 async def test_the_status_says_what_fails(api, rules, runs, database):
