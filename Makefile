@@ -6,7 +6,7 @@ TOOLS := .tools/bin
 CPUS  ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo tools test slow test-servers conformance bench bench-quick bench-resume bench-memory lint format \
+.PHONY: help install demo tools test slow test-servers conformance bench bench-quick bench-resume bench-memory bench-plots lint format \
 	lock clean image test-image test-kube chart-readme
 
 help: ## Show this list
@@ -70,6 +70,10 @@ bench-resume: install tools ## Measure what is sent again of a blob whose run wa
 
 bench-memory: install tools ## Measure the memory of large copies
 	$(VENV)/bin/python -m benchmarks.memory
+
+bench-plots: install ## Measure how time and memory grow, and draw docs/pictures (a quarter of an hour)
+	$(VENV)/bin/python -m compileall -q replicator
+	$(VENV)/bin/python -m benchmarks.growth
 
 lint: install ## Check format, style, types and layers
 	$(VENV)/bin/ruff format --check .
