@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, Protocol
 
 import structlog
@@ -21,6 +23,10 @@ _log = logging.getLogger(__name__)
 
 # Seconds between two looks for items that nobody told of.
 LOOK_EVERY: Final = 2.0
+# Items that are taken up at once when they are quickly done: then it is taking them up that costs.
+# Of others each worker takes one at a time, so that all have some.
+_QUICK: Final = 0.5  # seconds
+_AT_ONCE: Final = 8
 # Of silence, after which something is wrong.
 _SILENCE: Final = timedelta(seconds=15)
 
@@ -63,7 +69,9 @@ class Worker:
         self._clock = clock
         self._tell = tell
         self._announce = announce
+        self._most = slots
         self._slots = asyncio.Semaphore(slots)
+        self._are_quick = False
         self._pass = pass_step
         self._under_way: set[asyncio.Task[None]] = set()
         self._looked_at: datetime | None = None
@@ -73,12 +81,10 @@ class Worker:
         """Take up items until cancelled; those under way go on until ``finish``."""
         while True:
             await self._slots.acquire()
-            try:
-                claim = await self._claim()
-            except BaseException:
-                self._slots.release()
-                raise
-            self._start(claim)
+            self._slots.release()
+            for claim in await self._claim():
+                await self._slots.acquire()
+                self._start(claim)
 
     async def finish(self, grace: float) -> None:
         """Let copies under way end within *grace* seconds, and give back what is unfinished."""
@@ -104,15 +110,18 @@ class Worker:
         silence = self._clock() - self._looked_at
         return f"last looked for work {silence} ago" if silence > _SILENCE else ""
 
-    async def _claim(self) -> Claim:
-        """Wait for an item, and take it up."""
+    async def _claim(self) -> Sequence[Claim]:
+        """Wait for items, and take up no more of them than there is room for."""
         while True:
+            room = self._most - len(self._under_way)
             try:
-                claims = await self._items.claim(self._clock())
+                claims = await self._items.claim(
+                    self._clock(), limit=min(room, _AT_ONCE) if self._are_quick else 1
+                )
                 self._looked_at = self._clock()
                 if claims:
                     self._pass(Step.AFTER_CLAIM)
-                    return claims[0]
+                    return claims
             except ReplicatorError as error:
                 _log.warning("no work taken up", extra={"error": str(error)})
             await self._engine.receive(LOOK_EVERY)
@@ -120,9 +129,10 @@ class Worker:
     def _start(self, claim: Claim) -> None:
         task = asyncio.create_task(self._carry_out(claim))
         self._under_way.add(task)
-        task.add_done_callback(self._end)
+        task.add_done_callback(partial(self._end, began=time.monotonic()))
 
-    def _end(self, task: asyncio.Task[None]) -> None:
+    def _end(self, task: asyncio.Task[None], *, began: float) -> None:
+        self._are_quick = time.monotonic() - began < _QUICK
         self._under_way.discard(task)
         self._slots.release()
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Update, case, delete, select, true, update
+from sqlalchemy import Update, bindparam, case, delete, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.errors import LeaseLost
@@ -157,17 +157,24 @@ class Items:
         returned.
         """
         async with self._database.writing() as connection:
-            await self._change(
-                connection,
-                claim,
-                state=ItemState.DONE.value,
-                owner="",
-                leased_until=None,
-                finished_at=now,
-                summary=dict(summary),
+            changed = await connection.execute(
+                _FINISH,
+                {
+                    "of_run": claim.run,
+                    "of_n": claim.n,
+                    "of_attempt": claim.attempt,
+                    "of_owner": self._owner,
+                    "at": now,
+                    "came_to": dict(summary),
+                },
             )
-        # Of two that finish at once, the one that commits last sees both, so none is the last
-        # without knowing it. One that dies just here is found by the reaper.
+            others_wait = changed.scalar_one_or_none()
+        if others_wait is None:
+            raise _lost(claim)
+        if others_wait:
+            return None
+        # Of two that finish at once, the one that commits last sees both. What is missed all the
+        # same, by a worker that dies just here, is found by the reaper.
         async with self._database.reading() as connection:
             if await has_unfinished(connection, claim.run):
                 return None
@@ -383,3 +390,29 @@ def _lost(claim: Claim) -> LeaseLost:
 
 
 _NOTHING: Final = Piece(())
+
+# Made once, as every item ends with it. Returns whether the run has items that nobody has taken up.
+_other: Final = item.alias("other")
+_FINISH: Final = (
+    update(item)
+    .where(
+        item.c.run == bindparam("of_run"),
+        item.c.n == bindparam("of_n"),
+        item.c.attempt == bindparam("of_attempt"),
+        item.c.owner == bindparam("of_owner"),
+        item.c.state == ItemState.RUNNING.value,
+    )
+    .values(
+        state=ItemState.DONE.value,
+        owner="",
+        leased_until=None,
+        finished_at=bindparam("at"),
+        summary=bindparam("came_to", type_=item.c.summary.type),
+    )
+    .returning(
+        select(_other.c.n)
+        .where(_other.c.run == bindparam("of_run"), _other.c.state == ItemState.WAITING.value)
+        .exists()
+        .label("others_wait")
+    )
+)
