@@ -1,0 +1,19 @@
+"""Writes the pages of the reference anew: ``python -m docs.generate``, or ``make docs-reference``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from docs.generate import cli_page, configuration_page
+
+DOCS = Path(__file__).parents[1]
+
+
+def main() -> None:
+    """Write both pages."""
+    (DOCS / "cli.md").write_text(cli_page.page(), "utf-8")
+    (DOCS / "configuration.md").write_text(configuration_page.page(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
