@@ -2,6 +2,7 @@
 {{- define "replicator.pod" -}}
 {{- $values := .root.Values -}}
 {{- $own := default dict (get $values .component) -}}
+{{- $isFront := eq .component (include "replicator.front" .root) -}}
 metadata:
   labels:
     {{- include "replicator.selector" .root | nindent 4 }}
@@ -16,7 +17,7 @@ metadata:
     {{- end }}
 spec:
   serviceAccountName: {{ include "replicator.serviceAccount" .root }}
-  terminationGracePeriodSeconds: {{ add $values.grace (ternary 15 10 (eq .component "api")) }}
+  terminationGracePeriodSeconds: {{ add $values.grace (ternary 15 10 $isFront) }}
   {{- include "replicator.pod.common" .root | nindent 2 }}
   {{- with .restartPolicy }}
   restartPolicy: {{ . }}
@@ -42,7 +43,7 @@ spec:
         httpGet: {path: /healthz, port: http}
         timeoutSeconds: 5
         failureThreshold: 6
-      {{- if eq .component "api" }}
+      {{- if $isFront }}
       lifecycle:
         # Until all nodes know that the Pod is going, requests still come.
         preStop:
