@@ -16,6 +16,9 @@ from replicator.registry.probe import Finding, probe
 from replicator.service.audit_views import AuditViews
 from replicator.service.credentials import CredentialDesk
 from replicator.service.explaining import Explainer
+from replicator.service.overview import OverviewViews
+from replicator.service.page_sessions import SessionDesk
+from replicator.service.registry_condition import RegistryConditions
 from replicator.service.registry_desk import RegistryDesk
 from replicator.service.registry_views import KnownRegistry, RegistryViews
 from replicator.service.report import RunReport
@@ -25,6 +28,7 @@ from replicator.service.run_desk import RunDesk
 from replicator.service.run_views import RunViews
 from replicator.service.tag_views import TagViews
 from replicator.service.tokens import TokenDesk
+from replicator.service.traffic_views import TrafficViews
 from replicator.store.answers import Answers
 from replicator.store.audit import Audit
 from replicator.store.credentials import Credentials
@@ -32,10 +36,15 @@ from replicator.store.database import Database
 from replicator.store.history import History
 from replicator.store.ledger import Ledger
 from replicator.store.notes import TagNotes
+from replicator.store.page_sessions import PageSessions
 from replicator.store.places import Places
+from replicator.store.pull_budgets import PullBudgets
 from replicator.store.registries import KeptRegistries
+from replicator.store.registry_facts import RegistryFacts
+from replicator.store.rule_standing import RuleStandings
 from replicator.store.run_pages import RunPages
 from replicator.store.tokens import Tokens
+from replicator.store.traffic import Traffic
 from replicator.telemetry.live import LiveRuns
 
 
@@ -60,6 +69,10 @@ class Office:
     credentials: CredentialDesk | None
     answers: Answers
     live: LiveRuns
+    overview: OverviewViews
+    traffic: TrafficViews
+    conditions: RegistryConditions
+    sessions: SessionDesk
 
 
 @asynccontextmanager
@@ -105,6 +118,12 @@ async def open_office(config: Config, served: Served) -> AsyncIterator[Office]:
             credentials=None if keys is None else CredentialDesk(Credentials(database), keys, _now),
             answers=Answers(database),
             live=served.live,
+            overview=OverviewViews(rules, RuleStandings(database), history, _now),
+            traffic=TrafficViews(Traffic(database), rules, _now),
+            conditions=RegistryConditions(
+                RegistryFacts(database), PullBudgets(database, _now), served.metrics.throttled
+            ),
+            sessions=SessionDesk(PageSessions(database), _now),
         )
 
 

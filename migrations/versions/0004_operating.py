@@ -98,6 +98,7 @@ def _people() -> None:
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("patterns", sa.JSON()),
         sa.Column("csrf", sa.Text(), nullable=False),
+        sa.Column("token", sa.Text()),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("seen_at", TIME, nullable=False),
         sa.Column("expires_at", TIME, nullable=False),

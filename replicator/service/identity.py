@@ -43,8 +43,12 @@ class Identity:
 
     def require(self, role: Role) -> None:
         """Raise AccessDenied unless this may do what *role* may."""
-        if _ORDER.index(self.role) < _ORDER.index(role):
+        if not self.may(role):
             raise AccessDenied(f"this takes the role {role}; {self.subject} has {self.role}")
+
+    def may(self, role: Role) -> bool:
+        """Say whether this may do what *role* may."""
+        return _ORDER.index(self.role) >= _ORDER.index(role)
 
     def covers(self, rule: str) -> bool:
         """Say whether the rule of that name, if there is one, may be seen at all."""

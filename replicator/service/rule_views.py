@@ -43,7 +43,8 @@ class RuleViews:
         found = [
             rule
             for rule in rules
-            if (enabled is None or rule.enabled is enabled) and (text is None or _has(rule, text))
+            if (enabled is None or rule.enabled is enabled)
+            and (text is None or mentions(rule, text))
         ]
         after = read_cursor(cursor, str)
         rest = [rule for rule in found if after is None or rule.name > after[0]]
@@ -75,7 +76,8 @@ class RuleViews:
         return await status_of(rules, history=self._history, notes=self._notes, clock=self._clock)
 
 
-def _has(rule: Rule, text: str) -> bool:
+def mentions(rule: Rule, text: str) -> bool:
+    """Say whether *text* is a part of a rule's name, of its source, or of a destination."""
     return any(
         text.lower() in each.lower() for each in (rule.name, rule.source, *rule.destinations)
     )

@@ -52,11 +52,15 @@ class Rulebook:
     def __init__(self, kept: Rules, of_file: Sequence[Rule]) -> None:
         self._kept = kept
         self._of_file = of_file
+        # What was found good last: to compare a thousand rules with all others takes half a second.
+        self._checked: tuple[Rule, ...] = ()
 
     async def all(self) -> tuple[Rule, ...]:
         """Return all rules by name, and write nothing. Raises ConfigError if one is of no use."""
         rules = self._with_file(await self._kept.all())
-        check_rules(rules)
+        if rules != self._checked:
+            check_rules(rules)
+            self._checked = rules
         return tuple(sorted(rules, key=lambda rule: rule.name))
 
     async def bring_in(self) -> None:

@@ -64,7 +64,7 @@ async def status_of(
             last.get(rule.name),
             good.get(rule.name),
             _lag(good.get(rule.name), now),
-            _next_due(rule, since.get(rule.name, now), now),
+            next_due(rule, since.get(rule.name, now), now),
             failing.get(rule.name, ()),
         )
         for rule in rules
@@ -76,7 +76,7 @@ def _lag(run: RunRecord | None, now: datetime) -> timedelta | None:
     return None if run is None else now - run.started_at
 
 
-def _next_due(rule: Rule, since: datetime, now: datetime) -> datetime | None:
+def next_due(rule: Rule, since: datetime, now: datetime) -> datetime | None:
     """Return when a run begins by itself: with the jitter, and not within maintenance."""
     if not rule.schedule or not rule.enabled:
         return None

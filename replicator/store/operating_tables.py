@@ -79,7 +79,8 @@ api_token = Table(
     UniqueConstraint("hash"),
 )
 
-# A session of a person at the page; its key is a hash of what the browser holds.
+# A session of a person at the page; its key is a hash of what the browser holds. *token* is the
+# name of the one it was opened with, and it counts no longer than that.
 page_session = Table(
     "page_session",
     metadata,
@@ -88,6 +89,7 @@ page_session = Table(
     Column("role", Text, nullable=False),
     Column("patterns", JSON),
     Column("csrf", Text, nullable=False),
+    Column("token", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),

@@ -15,11 +15,20 @@ from replicator.errors import StoreError
 from replicator.store.database import Database
 from replicator.store.operating_tables import pull_budget
 from replicator.store.upsert import upsert
+from replicator.values import dataclass
 
 _log = logging.getLogger(__name__)
 
 # After so long somebody may look again what is left, which is free.
 _BELIEVED: Final = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class PullsLeft:
+    """What was left of a limit on pulls, and when that was said."""
+
+    number: int
+    at: datetime
 
 
 class PullBudgets:
@@ -32,6 +41,15 @@ class PullBudgets:
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
+
+    async def all(self) -> dict[str, PullsLeft]:
+        """Return what was last said to be left at each registry, the least of several accounts."""
+        query = select(pull_budget).order_by(pull_budget.c.remaining.desc())
+        async with self._database.reading() as connection:
+            return {
+                row.registry: PullsLeft(row.remaining, row.noted_at)
+                for row in await connection.execute(query)
+            }
 
     async def note(self, registry: str, source: str, left: int) -> None:
         with _tolerated():

@@ -19,6 +19,9 @@ _RUNS: Final = 100
 # Blobs under way that are shown of a run.
 _BLOBS: Final = 1000
 
+# Images under way that are shown of a run.
+_IMAGES: Final = 200
+
 _Blob: TypeAlias = tuple[str, str]
 
 
@@ -32,9 +35,21 @@ class Fact:
 
 
 @dataclass(slots=True)
+class _Image:
+    """An image under way: the sizes of its blobs, and those that are not there yet."""
+
+    source: str
+    destination: str
+    tag: str
+    size: int
+    missing: dict[str, int]
+
+
+@dataclass(slots=True)
 class _Run:
     facts: deque[Fact] = field(default_factory=lambda: deque(maxlen=_KEPT))
     blobs: dict[_Blob, list[int]] = field(default_factory=dict)
+    images: dict[tuple[str, str], _Image] = field(default_factory=dict)
     number: int = 0
 
 
@@ -64,11 +79,17 @@ class LiveRuns:
                 if len(live.blobs) < _BLOBS:
                     live.blobs[blob] = [0, event.size]
             case events.BlobFinished():
-                self._run(run).blobs.pop((str(event.destination), str(event.digest)), None)
+                live = self._run(run)
+                live.blobs.pop((str(event.destination), str(event.digest)), None)
+                for image in live.images.values():
+                    if image.destination == str(event.destination):
+                        image.missing.pop(str(event.digest), None)
             case events.TagStarted():
                 size = sum(event.blobs.values())
+                self._begin(run, event, size)
                 self._note(run, "tag_started", {**_tag(event), "bytes": size})
             case events.TagFinished():
+                self._run(run).images.pop((str(event.destination), str(event.tag)), None)
                 self._note(run, "tag_finished", {**_tag(event), "error": event.error})
             case events.RequestRetried():
                 about = {"registry": event.registry, "reason": event.reason}
@@ -87,6 +108,11 @@ class LiveRuns:
             for (destination, digest), (done, size) in (live.blobs.items() if live else ())
         ]
 
+    def images(self, run: str) -> list[dict[str, Any]]:
+        """Return how far the images are that are being copied now, in bytes."""
+        live = self._runs.get(run)
+        return [_progress_of(image, live.blobs) for image in live.images.values()] if live else []
+
     def close(self) -> None:
         """Let everybody know who watches that this process ends."""
         self.is_closed = True
@@ -99,6 +125,13 @@ class LiveRuns:
                 del self._runs[next(iter(self._runs))]
         return live
 
+    def _begin(self, run: str, event: events.TagStarted, size: int) -> None:
+        live, destination = self._run(run), str(event.destination)
+        if len(live.images) < _IMAGES:
+            missing = {str(digest): size for digest, size in event.blobs.items()}
+            image = _Image(event.source, destination, str(event.tag), size, missing)
+            live.images[destination, image.tag] = image
+
     def _note(self, run: str, kind: str, data: dict[str, Any]) -> None:
         live = self._run(run)
         live.number += 1
@@ -109,6 +142,18 @@ class LiveRuns:
         moving = live and live.blobs.get((str(event.destination), str(event.digest)))
         if moving:
             moving[0] += event.size
+
+
+def _progress_of(image: _Image, blobs: dict[_Blob, list[int]]) -> dict[str, Any]:
+    """Say how far an image is: all of its blobs that are there, and parts of those that move."""
+    parts = (blobs.get((image.destination, digest), (0, 0))[0] for digest in image.missing)
+    return {
+        "source": image.source,
+        "destination": image.destination,
+        "tag": image.tag,
+        "done": image.size - sum(image.missing.values()) + sum(parts),
+        "size": image.size,
+    }
 
 
 def _tag(event: events.TagStarted | events.TagFinished) -> dict[str, Any]:

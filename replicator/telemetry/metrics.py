@@ -75,6 +75,15 @@ class Metrics:
         for outcome, number in tags.items():
             self._tags.labels(outcome).inc(number)
 
+    def throttled(self) -> dict[str, int]:
+        """Return how many requests each registry has turned away since this process began."""
+        (family,) = self._throttled.collect()
+        return {
+            each.labels["registry"]: int(each.value)
+            for each in family.samples
+            if each.name.endswith("_total")
+        }
+
     def show(self, gauges: Gauges | None) -> bytes:
         """Return all metrics as text, and *gauges* with them where they are known."""
         self._gauges = gauges

@@ -1,0 +1,136 @@
+"""OverviewViews: how all rules are doing at a glance, those to look at found by their standing."""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from replicator.planning.rule import Rule
+from replicator.service.identity import Identity
+from replicator.service.paging import Page, page_of, read_cursor
+from replicator.service.rule_views import RuleViews, mentions
+from replicator.service.status import next_due
+from replicator.store.records import RunState
+from replicator.store.rule_standing import RuleStanding
+from replicator.values import dataclass
+
+
+class Standing(enum.StrEnum):
+    """How a rule is doing, the first that fits: RUNNING also while it waits for a worker, LATE
+    when its last good run is older than its objective, RESTING while it is disabled."""
+
+    RUNNING = "running"
+    FAILING = "failing"
+    LATE = "late"
+    RESTING = "resting"
+    NEW = "new"
+    IN_STEP = "in-step"
+
+
+class Standings(Protocol):
+    async def all(self) -> Mapping[str, RuleStanding]: ...
+
+
+class Clocks(Protocol):
+    async def counting_since(self) -> Mapping[str, datetime]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RuleLine:
+    """One rule in the list. ``lag`` is None as long as no run was good."""
+
+    rule: Rule
+    standing: Standing
+    stands: RuleStanding
+    lag: timedelta | None
+    next_due: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A page of rules, and how many of all there are in each standing."""
+
+    lines: Page[RuleLine]
+    numbers: Mapping[Standing, int]
+
+
+class OverviewViews:
+    """Shows how rules are doing, by name, a page at a time."""
+
+    def __init__(
+        self,
+        rules: RuleViews,
+        standings: Standings,
+        clocks: Clocks,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._rules = rules
+        self._standings = standings
+        self._clocks = clocks
+        self._clock = clock
+
+    async def page(
+        self,
+        who: Identity,
+        *,
+        cursor: str | None,
+        limit: int,
+        text: str | None = None,
+        standing: Standing | None = None,
+    ) -> Overview:
+        """Return rules; *text* is a part of the name, the source or a destination."""
+        after, now = read_cursor(cursor, str), self._clock()
+        stands = await self._standings.all()
+        known = [
+            (rule, standing_of(rule, stands.get(rule.name, RuleStanding()), now))
+            for rule in await self._rules.visible(who)
+            if text is None or mentions(rule, text)
+        ]
+        wanted = [
+            rule
+            for rule, found in known
+            if standing in (None, found) and (after is None or rule.name > after[0])
+        ]
+        since = await self._clocks.counting_since()
+        lines = [
+            _line(rule, stands.get(rule.name, RuleStanding()), since.get(rule.name, now), now)
+            for rule in wanted[: limit + 1]
+        ]
+        page = page_of(lines, limit, lambda line: (line.rule.name,))
+        return Overview(page, Counter(found for _, found in known))
+
+    async def one(self, who: Identity, name: str) -> RuleLine:
+        """Return how one rule is doing. Raises RuleNotFound."""
+        rule, now = await self._rules.one(who, name), self._clock()
+        stands = (await self._standings.all()).get(name, RuleStanding())
+        since = (await self._clocks.counting_since()).get(name, now)
+        return _line(rule, stands, since, now)
+
+
+def standing_of(rule: Rule, stands: RuleStanding, now: datetime) -> Standing:
+    """Say how a rule is doing."""
+    if stands.active is not None:
+        return Standing.RUNNING
+    if not rule.enabled:
+        return Standing.RESTING
+    if stands.failing or (stands.last and stands.last.state in _BAD):
+        return Standing.FAILING
+    if rule.objective and stands.good_at and now - stands.good_at > rule.objective:
+        return Standing.LATE
+    return Standing.NEW if stands.last is None else Standing.IN_STEP
+
+
+_BAD = frozenset({RunState.FAILED, RunState.PARTIAL, RunState.CANCELLED})
+
+
+def _line(rule: Rule, stands: RuleStanding, since: datetime, now: datetime) -> RuleLine:
+    return RuleLine(
+        rule,
+        standing_of(rule, stands, now),
+        stands,
+        None if stands.good_at is None else now - stands.good_at,
+        next_due(rule, since, now),
+    )

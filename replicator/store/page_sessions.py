@@ -1,0 +1,95 @@
+"""PageSessions: who is signed in at the page, by a hash of what their browsers hold."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, insert, or_, select, update
+
+from replicator.store.audit import Change, append
+from replicator.store.database import Database
+from replicator.store.operating_tables import api_token, page_session
+from replicator.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A session. *csrf* is what its forms have to show, *token* the name of the token it is of."""
+
+    subject: str
+    role: str
+    patterns: tuple[str, ...] | None
+    csrf: str
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    token: str | None = None
+
+
+class PageSessions:
+    """Keeps sessions until they are over."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, record: SessionRecord, session_hash: bytes, *, idle: timedelta) -> None:
+        """Keep a new session, and forget those that are over, or unused for *idle*."""
+        row = {
+            "hash": session_hash,
+            "subject": record.subject,
+            "role": record.role,
+            "patterns": None if record.patterns is None else list(record.patterns),
+            "csrf": record.csrf,
+            "token": record.token,
+            "created_at": record.created_at,
+            "seen_at": record.seen_at,
+            "expires_at": record.expires_at,
+        }
+        over = or_(
+            page_session.c.expires_at <= record.created_at,
+            page_session.c.seen_at <= record.created_at - idle,
+        )
+        async with self._database.writing() as connection:
+            await connection.execute(delete(page_session).where(over))
+            await connection.execute(insert(page_session), row)
+            await append(connection, [Change("sign_in", "session", record.subject)])
+
+    async def find(self, session_hash: bytes, now: datetime) -> SessionRecord | None:
+        """Return a session, unless it or the token it was opened with is over."""
+        of_token = api_token.c.name == page_session.c.token
+        counts = (api_token.c.revoked_at.is_(None), api_token.c.expires_at > now)
+        query = (
+            select(page_session)
+            .select_from(page_session.outerjoin(api_token, of_token))
+            .where(page_session.c.hash == session_hash, page_session.c.expires_at > now)
+            .where(or_(page_session.c.token.is_(None), counts[0] & counts[1]))
+        )
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            return None
+        patterns = None if row.patterns is None else tuple(row.patterns)
+        return SessionRecord(
+            row.subject,
+            row.role,
+            patterns,
+            row.csrf,
+            row.created_at,
+            row.seen_at,
+            row.expires_at,
+            row.token,
+        )
+
+    async def note_use(self, session_hash: bytes, now: datetime) -> None:
+        """Note that a session was used."""
+        used = update(page_session).where(page_session.c.hash == session_hash)
+        async with self._database.writing() as connection:
+            await connection.execute(used.values(seen_at=now))
+
+    async def remove(self, session_hash: bytes) -> None:
+        """End a session, if it is there."""
+        gone = delete(page_session).where(page_session.c.hash == session_hash)
+        async with self._database.writing() as connection:
+            row = (await connection.execute(gone.returning(page_session.c.subject))).one_or_none()
+            if row is not None:
+                await append(connection, [Change("sign_out", "session", row.subject)])
