@@ -7,7 +7,7 @@ CPUS  ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo tools test slow test-servers conformance bench bench-quick bench-resume bench-memory bench-plots lint format \
-	lock clean image test-image test-kube chart-readme
+	lock clean image test-image test-kube chart-readme docs docs-reference
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -68,6 +68,9 @@ bench-quick: install tools ## The same in five minutes: fewer scenarios, two rou
 bench-resume: install tools ## Measure what is sent again of a blob whose run was killed
 	$(VENV)/bin/python -m benchmarks.resume
 
+bench-engine: install ## Measure how fast items are drained and due times decided on PostgreSQL
+	$(VENV)/bin/python -m benchmarks.engine
+
 bench-memory: install tools ## Measure the memory of large copies
 	$(VENV)/bin/python -m benchmarks.memory
 
@@ -80,6 +83,12 @@ lint: install ## Check format, style, types and layers
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+docs: install ## Build the documentation into dist/docs; every warning is a failure
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
+
+docs-reference: install ## Write docs/cli.md and docs/configuration.md anew
+	$(VENV)/bin/python -m docs.generate
 
 format: install ## Format the code and mend what can be mended by itself
 	$(VENV)/bin/ruff format .

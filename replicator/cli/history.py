@@ -43,6 +43,8 @@ def run_fields(run: RunRecord) -> Iterator[tuple[str, object]]:
     yield "rule", f"{run.rule.name} (revision {run.rule.revision})"
     yield "state", run.state.value
     yield "error", run.error
+    if run.deferred_until is not None:
+        yield "deferred until", f"{time_text(run.deferred_until)} UTC"
     yield "asked by", run.trigger
     yield "started", f"{time_text(run.started_at)} UTC"
     yield "took", _took(run)
@@ -70,6 +72,7 @@ def run_json(run: RunRecord) -> dict[str, Any]:
         "trigger": run.trigger,
         "started_at": time_json(run.started_at),
         "finished_at": time_json(run.finished_at),
+        "deferred_until": time_json(run.deferred_until),
         "counts": dict(totals.counts),
         "bytes": {
             "moved": totals.bytes_moved,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Update, bindparam, case, delete, select, true, update
+from sqlalchemy import Update, bindparam, case, delete, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.errors import LeaseLost
@@ -314,6 +314,14 @@ class Items:
         held = select(item.c.n).where(*_is_mine(claim, self._owner)).with_for_update()
         if await connection.scalar(held) is None:
             raise _lost(claim)
+
+
+async def deferred_until(connection: AsyncConnection, record: RunRecord) -> datetime | None:
+    """Return when the first item of a run comes due that is put off; None if none is."""
+    due: datetime | None = await connection.scalar(
+        select(func.min(item.c.due_at)).where(item.c.run == record.number)
+    )
+    return due
 
 
 async def has_unfinished(connection: AsyncConnection, run_number: int) -> bool:

@@ -106,7 +106,8 @@ class RunRecord:
     of all that the run observes and publishes. ``owner`` says which process runs it, or did.
     ``queued_at`` is None unless services carry it out, which took it up ``attempt`` times. ``only``
     are the source tags that it is limited to, if it is; with ``retry`` no tag waits because it
-    failed before.
+    failed before. ``deferred_until`` is when the first of its items comes due that are put off,
+    as far as it was asked for.
     """
 
     id: str
@@ -123,6 +124,7 @@ class RunRecord:
     attempt: int = 0
     only: tuple[str, ...] | None = None
     retry: bool = False
+    deferred_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

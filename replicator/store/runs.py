@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -111,6 +112,11 @@ class Runs:
         """
         async with self._database.reading() as connection:
             record = run_from_row(await find_run(connection, run_id))
+            if record.finished_at is None and record.queued_at is not None:
+                # Only a service has items; other commands need not load what is known of them.
+                from replicator.store.items import deferred_until
+
+                record = replace(record, deferred_until=await deferred_until(connection, record))
             its_actions = select(action).where(action.c.run == record.number)
             rows = await connection.execute(
                 its_actions.order_by(action.c.registry, action.c.repository, action.c.tag)

@@ -237,9 +237,10 @@ async def test_a_closing_that_ends_its_workers_ends_the_run(database, queue, los
     assert "interrupted" in record.error
 
 
-async def test_what_is_put_off_waits_until_it_is_due(database, queue, items):
-    await queue.add(a_rule(), "person", NOON)
+async def test_what_is_put_off_waits_until_it_is_due(database, queue, items, runs):
+    added = await queue.add(a_rule(), "person", NOON)
     await items.defer(await one(items), NOON + HOUR, {"held": 1})
+    shown, _ = await runs.show(added.id)
 
     await Reaper(database).reap(NOON)
     early = await items.claim(NOON)
@@ -247,6 +248,7 @@ async def test_what_is_put_off_waits_until_it_is_due(database, queue, items):
     claim = await one(items)
 
     assert early == []
+    assert shown.deferred_until == NOON + HOUR
     assert await items.summary(claim) == {"held": 1}
 
 
