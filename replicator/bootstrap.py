@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from replicator.service.signs_of_life import SignsOfLife
     from replicator.service.status import RuleStatus
     from replicator.service.tokens import TokenDesk
+    from replicator.service.verifying import Verifier
     from replicator.service.worker import Worker
     from replicator.store.audit import Audit
     from replicator.store.database import Database
@@ -184,6 +185,14 @@ async def open_service(
             yield Service(rulebook, runs, runner, registries, database, lease)
         finally:
             await inventory.flush()
+
+
+def verifier(service: Service) -> Verifier:
+    """Build what looks whether things are as they were published."""
+    from replicator.service.verifying import Verifier
+    from replicator.store.ledger import Ledger
+
+    return Verifier(Ledger(service.database), service.registries.repository)
 
 
 @dataclass(frozen=True, slots=True)

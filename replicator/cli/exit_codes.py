@@ -9,6 +9,7 @@ from replicator import errors
 SUCCESS: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
+PARTIAL: Final = 3
 
 
 def code_of(error: errors.ReplicatorError) -> int:

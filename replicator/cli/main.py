@@ -28,6 +28,7 @@ from replicator.cli import (
     serve,
     status,
     tokens,
+    verify,
 )
 from replicator.cli.exit_codes import FAILED, USAGE, code_of
 from replicator.cli.groups import examples, help_unless_called
@@ -56,6 +57,7 @@ app.command(name="run", epilog=run.RUN_EXAMPLES)(run.run)
 app.command(name="plan", epilog=run.PLAN_EXAMPLES)(run.plan)
 app.command(name="serve", epilog=serve.EXAMPLES)(serve.serve)
 app.command(name="apply-plan", epilog=apply_plan.EXAMPLES)(apply_plan.apply_plan)
+app.command(name="verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command(name="explain", epilog=explain.EXAMPLES)(explain.explain)
 app.command(name="status", epilog=status.EXAMPLES)(status.status)
 app.add_typer(runs.app, name="runs")

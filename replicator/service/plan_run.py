@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, Final
 
@@ -31,9 +32,13 @@ _OF_NO_MATTER: Final = frozenset({"enabled", "schedule", "timezone", "origin", "
 
 @dataclass(frozen=True, slots=True)
 class PlanRun:
-    """Carries out the copies and removals of one rule's plan."""
+    """Carries out the copies and removals of one rule's plan.
+
+    *thorough* copies bring all of an image, whatever seems to be there.
+    """
 
     actions: Sequence[Action]
+    thorough: bool = False
 
     async def carry_out(self, context: RunContext) -> None:
         """Do what was reviewed and nothing else; what fails is in the journal."""
@@ -43,11 +48,24 @@ class PlanRun:
             for _, together_copied in groupby(sorted(copies, key=_image), key=_image):
                 actions = tuple(together_copied)
                 await context.tags.acquire()
-                task = group.create_task(_copy(context, actions))
+                task = group.create_task(self._copy(context, actions))
                 task.add_done_callback(lambda _: context.tags.release())
         for action in self.actions:
             if action.decision is Decision.PRUNE:
                 await context.pruning.remove(action)
+
+    async def _copy(self, context: RunContext, actions: Sequence[Action]) -> None:
+        """Copy one image to all the destinations that the plan has for it."""
+        source, tag = actions[0].source, actions[0].source_tag
+        if source is None or tag is None:
+            return
+        pinned = SourceTag(tag, actions[0].digest)
+        copies = [
+            PlannedCopy(goal, action) async for goal, action in _goals(context, actions, pinned)
+        ]
+        handling = replace(Handling.of_selected(context.rule), thorough=self.thorough)
+        run = TagRun(context, context.sources.repository(source), handling, named=True)
+        await run.copy_planned(pinned, copies)
 
 
 async def changes_since(
@@ -141,18 +159,6 @@ def _described(tag: DestinationTag) -> str:
 
 def _image(action: Action) -> tuple[str, str]:
     return f"{action.source}:{action.source_tag}", str(action.digest)
-
-
-async def _copy(context: RunContext, actions: Sequence[Action]) -> None:
-    """Copy one image to all the destinations that the plan has for it."""
-    source, tag = actions[0].source, actions[0].source_tag
-    if source is None or tag is None:
-        return
-    pinned = SourceTag(tag, actions[0].digest)
-    copies = [PlannedCopy(goal, action) async for goal, action in _goals(context, actions, pinned)]
-    handling = Handling.of_selected(context.rule)
-    run = TagRun(context, context.sources.repository(source), handling, named=True)
-    await run.copy_planned(pinned, copies)
 
 
 async def _goals(

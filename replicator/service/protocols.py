@@ -75,6 +75,10 @@ class Ledger(Protocol):
         """Return all rows of one repository."""
         ...
 
+    async def forget_places(self, repositories: Collection[RepositoryName]) -> None:
+        """Forget which blobs *repositories* hold."""
+        ...
+
     async def remove_published(self, destination: RepositoryName, tags: Collection[Tag]) -> None:
         """Forget that *tags* were published, as they were removed."""
         ...

@@ -80,6 +80,7 @@ class Handling:
     is_immutable: Callable[[Tag], bool] = lambda tag: False
     content: ContentFilter | None = None
     repoints: bool = False
+    thorough: bool = False
 
     @classmethod
     def of_selected(cls, rule: PreparedRule) -> Self:

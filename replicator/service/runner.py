@@ -10,6 +10,7 @@ from random import Random
 from typing import Final, TypeAlias
 
 from replicator.errors import ConfigError, LayoutError, LeaseLost, RegistryError, RunActive
+from replicator.planning.plan import Action
 from replicator.planning.prepared import PreparedRule, prepare
 from replicator.planning.rule import Rule
 from replicator.service.discovering import discover_some
@@ -29,6 +30,7 @@ from replicator.service.requests import RequestCounts, counted_requests
 from replicator.service.run_context import Handling, RunContext
 from replicator.service.shared_sources import SharedSources
 from replicator.service.signs_of_life import Ending, SignsOfLife
+from replicator.service.verifying import Drift, Finding, repairs
 from replicator.store.records import RunState
 from replicator.transfer.concurrency import together
 from replicator.transfer.sides import SOURCE
@@ -136,6 +138,27 @@ class Runner:
             return await self._run(rule, sources, trigger, retry=True, work=work)
 
         return tuple(await self._alive(together(map(one, planned))))
+
+    async def repair(
+        self, rules: Sequence[Rule], findings: Sequence[Finding], *, trigger: str
+    ) -> tuple[RunReport, ...]:
+        """Copy again what was found gone or broken, and moved where the rule lets it, whole.
+
+        Return a report of each rule that there is something to do for.
+        """
+        broken = {each.row.destination for each in findings if each.drift is not Drift.MOVED}
+        await self.means.ledger.forget_places(broken)
+
+        async def one(rule: Rule, actions: Sequence[Action]) -> RunReport:
+            prepared = prepare(Only.of(()).limit(rule))
+            sources = SharedSources(self.means.registries, [prepared.source])
+            work = PlanRun(actions, thorough=True).carry_out
+            return await self._run(prepared, sources, trigger, retry=True, work=work)
+
+        planned = [(rule, repairs(rule, findings)) for rule in rules]
+        return tuple(
+            await self._alive(together(one(rule, actions) for rule, actions in planned if actions))
+        )
 
     async def with_sizes(self, report: RunReport) -> RunReport:
         """Return the report of a dry run with an estimate of the bytes; see estimating."""

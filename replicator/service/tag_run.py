@@ -91,9 +91,11 @@ class TagRun:
     async def copy_planned(self, source: SourceTag, copies: Sequence[PlannedCopy]) -> None:
         """Copy what was planned, without a look at anything. Raises StoreError.
 
-        When the planned digest is gone, what its tag names by now is not what was reviewed.
+        When the planned digest is gone, what its tag names by now is not what was reviewed; it
+        does for whoever wants the tag to be whole again.
         """
-        await self._copy(source, copies, fallback=None)
+        fallback = source.tag if self._handling.thorough else None
+        await self._copy(source, copies, fallback=fallback)
         await self._journal.flush_if_due()
 
     async def carry_out(self, observer: Observer, tag: Tag, goals: Sequence[Goal]) -> None:
@@ -249,6 +251,7 @@ class TagRun:
             fallback,
             self._handling.repoints,
             self._journal.cancel,
+            self._handling.thorough,
         )
         async with self._context.images:
             results = await self._context.copier.copy(order)

@@ -18,7 +18,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final, TypeAlias, TypeVar
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.oci.descriptor import Descriptor
@@ -56,6 +56,21 @@ class Ledger:
         async with self._database.reading() as connection:
             rows = await connection.execute(query)
             return {row.tag: row for row in (read(destination, row) for row in rows)}
+
+    async def published_by(self, rule: str) -> AsyncIterator[tuple[Published, ...]]:
+        """Give all rows of a rule, in batches, those of one repository together."""
+        key = tuple_(*published_tag.primary_key.columns)
+        query = select(published_tag).where(published_tag.c.rule == rule)
+        query = query.order_by(*published_tag.primary_key.columns).limit(_BATCH)
+        read, last = PublishedReader().read, None
+        while True:
+            page = query if last is None else query.where(key > last)
+            async with self._database.reading() as connection:
+                rows = (await connection.execute(page)).all()
+            if not rows:
+                return
+            last = rows[-1].registry, rows[-1].repository, rows[-1].tag
+            yield tuple(read(RepositoryName(row.registry, row.repository), row) for row in rows)
 
     async def published_tags(
         self, wanted: Mapping[RepositoryName, Collection[Tag]]
@@ -127,6 +142,14 @@ class Ledger:
                 for digest, path in await connection.execute(query):
                     paths[digest].add(path)
         return {digest: frozenset(paths[str(digest)]) for digest in digests}
+
+    async def forget_places(self, repositories: Collection[RepositoryName]) -> None:
+        """Forget which blobs *repositories* hold: what is known of them was wrong."""
+        async with self._writing() as connection:
+            for name in repositories:
+                await connection.execute(
+                    delete(blob_location).where(*_in_repository(blob_location.c, name))
+                )
 
     async def forget_blobs(self, blobs: Collection[tuple[RepositoryName, Digest]]) -> None:
         """Forget that repositories hold blobs: their registries say that they do not."""

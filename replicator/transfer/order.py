@@ -29,6 +29,7 @@ class Order:
     ``tag`` is what named the digest when somebody looked: it is read when the digest is gone,
     as some registries forget a digest as soon as no tag names it any more. With ``repoint``,
     what refers to an index that is cut down to ``platforms`` is made to refer to the new one.
+    ``thorough`` offers each blob and writes each manifest, also where the tag names the image.
     ``cancelled`` hears what had arrived whole at a destination when the copy was cancelled.
     """
 
@@ -41,6 +42,7 @@ class Order:
     tag: Tag | None = None
     repoint: bool = False
     cancelled: Callable[[Tally], None] | None = None
+    thorough: bool = False
 
     @property
     def source_text(self) -> str:

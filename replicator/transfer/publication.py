@@ -64,7 +64,7 @@ class Publication:
     async def _publish(self, group: asyncio.TaskGroup) -> bool:
         # What refers to the image is read while its blobs move.
         attachments = group.create_task(self._original.attachments.get())
-        if await self._is_in_step(group):
+        if not self._original.order.thorough and await self._is_in_step(group):
             await self._complete(await attachments)
             return False
         graph = await self._original.graph.get()
