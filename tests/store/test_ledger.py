@@ -164,3 +164,29 @@ async def test_a_time_without_a_zone_is_refused_and_nothing_is_written(ledger: L
         await ledger.record(rows, (), at=NOON)
 
     assert await ledger.published(ALPINE) == {}
+
+
+async def test_all_rows_of_a_rule_are_given_each_once_over_many_batches(database: Database) -> None:
+    ledger = Ledger(database)
+    rows = [
+        published(f"{number:04}", destination=destination)
+        for destination in (ALPINE, DEBIAN)
+        for number in range(700)
+    ]
+    await ledger.record([*rows, published("other", rule="another")], (), at=NOON)
+
+    batches = [batch async for batch in ledger.published_by("base-images")]
+
+    found = [(row.destination, row.tag) for batch in batches for row in batch]
+    assert found == [(row.destination, row.tag) for row in rows]
+    assert [batch async for batch in ledger.published_by("nobody")] == []
+
+
+async def test_what_a_repository_holds_is_forgotten_at_once(database: Database) -> None:
+    ledger, layer = Ledger(database), blob(b"layer")
+    await ledger.record((), [(ALPINE, layer), (DEBIAN, layer)], at=NOON)
+
+    await ledger.forget_places([ALPINE])
+
+    holders = await ledger.holders(ALPINE.registry, [layer.digest], since=NOON)
+    assert holders[layer.digest] == {DEBIAN.path}
