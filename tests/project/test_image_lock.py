@@ -1,4 +1,4 @@
-"""requirements-image.lock is a part of requirements.lock: what is tested is what is in the image."""
+"""requirements-image.lock is a part of requirements.lock: the image has what is tested."""
 
 from __future__ import annotations
 
