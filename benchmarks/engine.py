@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from sqlalchemy import func, insert, select
 
 from replicator.oci.reference import RepositoryName
-from replicator.planning.rule import Rule
+from replicator.planning.rule import Origin, Rule
 from replicator.service.alarm import ClockAlarm
 from replicator.service.carried_engine import ProcrastinateEngine
 from replicator.service.engine import LocalEngine
@@ -148,7 +148,7 @@ async def fire(url: str, number: int) -> None:
     async with await Database.open(url, upgrade=False) as database:
         definition = rule_to_document(replace(_RULE, source="a.io/b", schedule="* * * * *"))
         rows = [
-            {"name": f"rule-{n}", "revision": 1, "origin": "hand", "enabled": True,
+            {"name": f"rule-{n}", "revision": 1, "origin": Origin.FILE.value, "enabled": True,
              "definition": definition}
             for n in range(number)
         ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""SignsOfLife: keeps what this process has begun its own, and ends what it should not go on with."""
+"""SignsOfLife: keeps what this process has begun its own, and ends what is not to go on."""
 
 from __future__ import annotations
 

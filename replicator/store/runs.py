@@ -27,8 +27,8 @@ class Runs:
 
     A run belongs to the process that started it, until it is finished. When that process is
     gone, or is on another machine and has not renewed its lease, the next start of any run ends
-    it as failed, "interrupted"; a service's run waits for the next service instead. Whatever the
-    old owner then still wants to write is refused with LeaseLost.
+    it as failed, "interrupted". Whatever the old owner then still wants to write is refused with
+    LeaseLost. What services carry out is in pieces; see items.
     """
 
     def __init__(self, database: Database, owner: Owner) -> None:
