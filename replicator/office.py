@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from replicator import bootstrap
@@ -46,6 +45,7 @@ from replicator.store.run_pages import RunPages
 from replicator.store.tokens import Tokens
 from replicator.store.traffic import Traffic
 from replicator.telemetry.live import LiveRuns
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

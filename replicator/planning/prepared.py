@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from replicator.oci.reference import RepositoryName, Tag
@@ -13,6 +12,7 @@ from replicator.planning.patterns import Glob
 from replicator.planning.rule import PrunedReferrers, Rule
 from replicator.planning.selection import Selector
 from replicator.planning.source import Source
+from replicator.values import dataclass
 
 _FOREIGN: Final = "foreign-layers"
 _REPOINTED: Final = "repointed"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
@@ -14,6 +13,7 @@ from replicator.oci.digest import Digest
 from replicator.oci.manifest import Manifest
 from replicator.oci.reference import ManifestRef, RepositoryName, Tag
 from replicator.oci.verify import Verifier
+from replicator.values import dataclass
 
 # At most 1 MiB of a blob. A memoryview is valid until the next piece is asked for: its buffer is
 # used again, so whoever needs the bytes for longer copies them.

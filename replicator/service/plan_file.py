@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from replicator.planning.rule import Rule
 from replicator.service.action_document import action_from_json, action_to_json
 from replicator.service.report import RunReport
 from replicator.store.documents import rule_from_document, rule_to_document
+from replicator.values import dataclass
 
 _VERSION: Final = 1
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from replicator.service.steps import PassStep
 from replicator.service.steps import pass_by as pass_step
 from replicator.service.timing import Timing
 from replicator.transfer.fail_points import FailPoint, PassPoint
 from replicator.transfer.fail_points import pass_by as pass_point
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -29,6 +29,7 @@ from replicator.service.journal import Journal
 from replicator.service.protocols import Ledger
 from replicator.transfer.concurrency import together
 from replicator.transfer.sides import DESTINATION
+from replicator.values import dataclass
 
 # Tags that are asked for at the same time, in each source repository.
 _AT_ONCE: Final = 16

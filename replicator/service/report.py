@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from replicator.planning.rule import Rule
 from replicator.store.records import ActionError, RunState, Totals
 from replicator.transfer.order import Tally
 from replicator.transfer.sides import root_of
+from replicator.values import dataclass
 
 SUCCESS: Final = 0
 FAILED: Final = 1

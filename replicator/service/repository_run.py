@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from replicator.errors import InvalidReference, LayoutError, NotFound
@@ -20,6 +19,7 @@ from replicator.service.portion import GivenTags, Portion, Tags
 from replicator.service.run_context import Handling, RunContext
 from replicator.service.tag_run import TagRun
 from replicator.transfer.sides import DESTINATION, SOURCE
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

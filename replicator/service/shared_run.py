@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final
 
 from replicator.errors import ReplicatorError
@@ -13,6 +12,7 @@ from replicator.service.means import Means, Room
 from replicator.service.only import Only
 from replicator.store.item_records import Claim
 from replicator.store.records import RuleNotes, RunRecord
+from replicator.values import dataclass
 
 # Runs that are remembered from one of their items to the next.
 _REMEMBERED: Final = 64

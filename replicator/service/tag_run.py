@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from replicator.errors import NotFound, ReplicatorError
 from replicator.oci.digest import Digest
@@ -19,6 +19,7 @@ from replicator.service.run_context import Handling, RunContext
 from replicator.transfer.order import Destination, Order, Result
 from replicator.transfer.repointing import REPOINTED_FROM, vouches
 from replicator.transfer.sides import DESTINATION, SOURCE, reading_source, reason_of, side_of
+from replicator.values import dataclass
 
 _log = logging.getLogger(__name__)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from sqlalchemy import delete, insert, select, update
 
 from replicator.store.database import Database
 from replicator.store.operating_tables import idempotent_answer
+from replicator.values import dataclass
 
 _KEEP: Final = timedelta(days=1)
 # A request that has had no answer for so long has lost its process.

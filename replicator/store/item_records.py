@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.store.work_tables import ItemKind
+from replicator.values import dataclass
 
 __all__ = ["Claim", "ItemKind", "Piece"]
 

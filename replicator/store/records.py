@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TypeAlias
 
@@ -15,6 +15,7 @@ from replicator.planning.content import Refused
 from replicator.planning.plan import Decision
 from replicator.planning.pruning import Missing
 from replicator.planning.rule import Rule
+from replicator.values import dataclass
 
 # A destination tag.
 TagKey: TypeAlias = tuple[RepositoryName, Tag]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,6 +11,7 @@ from replicator.registry.facts import Facts
 from replicator.store.database import Database
 from replicator.store.operating_tables import registry_facts
 from replicator.store.upsert import upsert
+from replicator.values import dataclass
 
 # A registry may have been replaced by a newer version since.
 _BELIEVED_FOR: Final = timedelta(days=30)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from replicator.store.operating_tables import upload_session
 from replicator.store.owner import Owner
 from replicator.store.tables import run, service
 from replicator.store.upsert import upsert
+from replicator.values import dataclass
 
 _log = logging.getLogger(__name__)
 

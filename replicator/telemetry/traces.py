@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from replicator import events
 from replicator.events import Event
 from replicator.oci.reference import RepositoryName, Tag
+from replicator.values import dataclass
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor

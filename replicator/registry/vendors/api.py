@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import httpx
@@ -17,6 +17,7 @@ from replicator.registry.calls import Call
 from replicator.registry.links import next_link
 from replicator.registry.pagination import MAX_PAGE_SIZE, MAX_PAGES
 from replicator.registry.sending import Sender
+from replicator.values import dataclass
 
 _DONE: Final = frozenset({200, 201, 202, 204})
 

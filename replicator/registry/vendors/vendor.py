@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from replicator.registry.tags import Tags
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
