@@ -18,7 +18,7 @@ _AGAIN_AFTER: Final = 5.0
 
 
 class ProcrastinateEngine:
-    """Reads messages while this process has nothing to do, so that a busy one leaves them to others.
+    """Reads messages while this process has nothing to do: a busy one leaves them to others.
 
     Nothing of a message but its coming is used: whoever gets it takes up the item whose turn it
     is. *queue* and *task* are what the store's carrier sends to.

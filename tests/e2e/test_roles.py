@@ -15,7 +15,7 @@ from tests.e2e.test_serve import Log, config, get, in_blob, runs, serving
 from tests.support.embedded import store_image
 from tests.support.faults import Faults, hold_body
 
-_TIMING = {"lease": 2.0, "safe": 1.0, "renew": 0.4, "reap": 0.5, "look": 0.5, "grace": 1.0}
+_TIMING = {"lease": 5.0, "safe": 4.0, "renew": 0.5, "reap": 0.5, "look": 0.5, "grace": 1.0}
 
 
 @pytest.fixture
