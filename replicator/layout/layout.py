@@ -17,7 +17,7 @@ from replicator.layout.upload import LayoutUpload
 from replicator.oci import media_types
 from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
-from replicator.oci.manifest import MAX_MANIFEST_SIZE, Manifest
+from replicator.oci.manifest import LARGEST_MANIFEST_SIZE, Manifest
 from replicator.oci.reference import LAYOUT, ManifestRef, RepositoryName, Tag
 from replicator.oci.tag_schema import cosign_tags, schema_tag
 from replicator.oci.verify import Verifier
@@ -44,6 +44,8 @@ class Layout:
     wants_subject_first: Final = False
     deletes_tags: Final = True
     is_proxy: Final = False
+    # A layout has no settings, and may hold what came from a registry with the highest limit.
+    max_manifest_size: Final = LARGEST_MANIFEST_SIZE
 
     def __init__(self, path: Path) -> None:
         self.name = RepositoryName(LAYOUT, str(path))
@@ -165,8 +167,9 @@ class Layout:
     def _read_manifest(self, ref: ManifestRef) -> Manifest:
         self._folder.require()
         digest, media_type = self._find(ref)
-        content = self._folder.read_blob(digest, MAX_MANIFEST_SIZE)
-        manifest = Manifest.parse(content, media_type, algorithm=digest.algorithm)
+        limit = self.max_manifest_size
+        content = self._folder.read_blob(digest, limit)
+        manifest = Manifest.parse(content, media_type, algorithm=digest.algorithm, limit=limit)
         if manifest.digest != digest:
             raise ContentMismatch(f"{self.name}: {digest} has other content")
         return manifest

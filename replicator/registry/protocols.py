@@ -56,6 +56,11 @@ class RepositoryReader(Protocol):
         """
         ...
 
+    @property
+    def max_manifest_size(self) -> int:
+        """How many bytes a manifest may have to be read here."""
+        ...
+
     def list_tags(self) -> AsyncIterator[tuple[Tag, ...]]:
         """List the tags, page by page, each tag once, in no particular order.
 

@@ -73,6 +73,10 @@ class Repository:
     def is_proxy(self) -> bool:
         return self._manifests.is_proxy
 
+    @property
+    def max_manifest_size(self) -> int:
+        return self._sender.settings.max_manifest_size
+
     async def resolve(self, ref: ManifestRef) -> Descriptor:
         if isinstance(ref, Digest) or not self._mirrors:
             return await self._manifests.resolve(ref)

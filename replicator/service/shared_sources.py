@@ -54,6 +54,10 @@ class _ListedOnce:
     def is_proxy(self) -> bool:
         return self._repository.is_proxy
 
+    @property
+    def max_manifest_size(self) -> int:
+        return self._repository.max_manifest_size
+
     async def list_tags(self) -> AsyncIterator[tuple[Tag, ...]]:
         async for page in self.observe_tags():
             yield tuple(listed.tag for listed in page)

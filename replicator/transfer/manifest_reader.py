@@ -9,7 +9,7 @@ from replicator.errors import InvalidManifest, NotFound, TransferFailed
 from replicator.oci import media_types
 from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
-from replicator.oci.manifest import MAX_MANIFEST_SIZE, Manifest
+from replicator.oci.manifest import Manifest
 from replicator.oci.reference import ManifestRef
 from replicator.registry.protocols import RepositoryReader
 from replicator.transfer.concurrency import together
@@ -79,7 +79,7 @@ class ManifestReader:
     async def _read_child(self, child: Descriptor) -> Manifest | Descriptor:
         if child.media_type in media_types.MANIFEST_TYPES or child.digest in self._manifests:
             return await self.read(child.digest)
-        if child.size > MAX_MANIFEST_SIZE:
+        if child.size > self._source.max_manifest_size:
             return child
         try:
             return await self.read(child.digest)

@@ -23,8 +23,10 @@ from replicator.events import BlobOutcome
 from replicator.layout.folder import Folder
 from replicator.layout.index_file import IndexFile
 from replicator.layout.layout import open_layout
+from replicator.oci import media_types
 from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
+from replicator.oci.manifest import Manifest
 from replicator.oci.reference import Tag
 from replicator.oci.verify import Verifier
 from tests.layout.conftest import REF_NAME, files_of
@@ -49,6 +51,32 @@ async def tags_of(repository) -> set[str]:
 async def content_of(layout, blob: Descriptor, verifier: Verifier | None = None) -> bytes:
     async with layout.read_blob(blob, verifier=verifier) as pieces:
         return b"".join([bytes(piece) async for piece in pieces])
+
+
+async def test_a_layout_gives_back_a_manifest_as_large_as_any_registry_may_have(layout):
+    image = large_image(5 * 1024 * 1024)
+
+    await layout.put_manifest(image, Tag("v1"))
+
+    assert (await layout.get_manifest(Tag("v1"))).content == image.content
+
+
+async def test_a_layout_has_a_limit_for_manifests_too(layout):
+    await layout.put_manifest(large_image(17 * 1024 * 1024), Tag("v1"))
+
+    with pytest.raises(InvalidManifest, match="limit is 16777216"):
+        await layout.get_manifest(Tag("v1"))
+
+
+def large_image(padding: int) -> Manifest:
+    body = {
+        "schemaVersion": 2,
+        "mediaType": media_types.OCI_INDEX,
+        "manifests": [],
+        "annotations": {"padding": "x" * padding},
+    }
+    content = json.dumps(body).encode()
+    return Manifest.parse(content, media_types.OCI_INDEX, limit=len(content))
 
 
 async def test_everything_comes_back_as_it_went_in(source, layout, copy):

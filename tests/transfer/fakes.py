@@ -21,7 +21,7 @@ from replicator.events import BlobOutcome
 from replicator.oci import media_types
 from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
-from replicator.oci.manifest import Manifest
+from replicator.oci.manifest import MAX_MANIFEST_SIZE, Manifest
 from replicator.oci.reference import ManifestRef, RepositoryName, Tag
 from replicator.oci.verify import Verifier
 from replicator.registry.protocols import Confirmed
@@ -86,6 +86,7 @@ class FakeRepository:
         self.uploading: list[Digest] = []
         self.sessions: dict[str, FakeUpload] = {}
         self.open_reads = 0
+        self.max_manifest_size = MAX_MANIFEST_SIZE
 
     async def _call(self, action: str, subject: object, offset: int = 0) -> None:
         call = Call(action, self.name, str(subject), offset)

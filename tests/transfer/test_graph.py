@@ -167,6 +167,24 @@ async def test_a_child_of_unknown_type_is_a_manifest_if_the_registry_has_one():
     assert graph.blobs == (layer,)
 
 
+@pytest.mark.parametrize("limit", [4 * 1024 * 1024, 16 * 1024 * 1024])
+async def test_a_child_of_unknown_type_is_tried_up_to_the_limit_of_its_registry(limit):
+    source = repository()
+    source.max_manifest_size = limit
+    large = add_blob(source, bytes(5 * 1024 * 1024), "application/vnd.example.thing.v1+json")
+    body = {
+        "schemaVersion": 2,
+        "mediaType": media_types.OCI_INDEX,
+        "manifests": [entry(large)],
+    }
+
+    graph = await graph_of(source, add_manifest(source, body))
+
+    assert graph.blobs == (large,)
+    tried = [str(large.digest)] if limit > large.size else []
+    assert source.registry.called("get_manifest") == tried
+
+
 async def test_a_build_cache_lists_blobs_as_if_they_were_manifests():
     source = repository()
     layer = add_layer(source, "cached")
