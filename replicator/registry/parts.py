@@ -51,29 +51,25 @@ class Parts:
 
     async def pieces(self) -> AsyncGenerator[Piece, None]:
         """Yield the blob from its beginning on, to its end or as far as parts get."""
-        content = await self._part(self._following())
-        if content is None:
-            return
-        yield content
-        if self._seconds * _FAST < PART:
-            return
         # No TaskGroup: one around a yield would take a reader that leaves for an error.
         under_way: deque[asyncio.Task[bytearray | None]] = deque()
         try:
-            while self._begin_more(under_way):
-                content = await under_way[0]
-                if content is None:
-                    return
-                under_way.popleft()
+            if not self._take_place():
+                return
+            content = await self._part(self._following())
+            is_slow = self._seconds * _FAST >= PART
+            while content is not None:
                 yield content
                 self._give_back()
+                if not (is_slow and self._begin_more(under_way)):
+                    return
+                content = await under_way.popleft()
         finally:
             await self._end(under_way)
 
     def _begin_more(self, under_way: deque[asyncio.Task[bytearray | None]]) -> bool:
         """Begin as many parts as there are places for; false if none is under way then."""
-        while self._next < self._size and self._sender.limits.take_part():
-            self._places += 1
+        while self._next < self._size and self._take_place():
             under_way.append(asyncio.create_task(self._part(self._following())))
         return bool(under_way)
 
@@ -89,6 +85,11 @@ class Parts:
         """Return the places of the bytes of the next part."""
         begin, self._next = self._next, min(self._next + PART, self._size)
         return range(begin, self._next)
+
+    def _take_place(self) -> bool:
+        taken = self._sender.limits.take_part()
+        self._places += taken
+        return taken
 
     def _give_back(self) -> None:
         self._places -= 1

@@ -102,3 +102,13 @@ async def test_a_reader_that_leaves_leaves_no_place_taken(far, blob):
     before = far.heard.requests[RequestKind.BLOB_GET]
     assert await read_blob(far, blob) == CONTENT
     assert far.heard.requests[RequestKind.BLOB_GET] == before + PARTS
+
+
+async def test_where_no_place_is_to_spare_there_is_one_request_for_all(
+    open_client, faulty, blob, ranges
+):
+    client = open_client(faulty.host, max_blobs=1)
+    client.patience.look = 0.05
+
+    assert await read_blob(client, blob) == CONTENT
+    assert ranges == [""]
