@@ -50,6 +50,7 @@ async def _serve(
     from replicator.api.v1.mounting import api_routes, say_who_may_ask
     from replicator.api.watching import watch
     from replicator.office import open_office
+    from replicator.page.app import page_routes
     from replicator.service.serving import Role
     from replicator.telemetry.logging import set_up_logs
 
@@ -66,7 +67,7 @@ async def _serve(
         routes: Sequence[BaseRoute] = ()
         if answers:
             office = await everything.enter_async_context(open_office(config, served))
-            routes = api_routes(office, address.host)
+            routes = [*api_routes(office, address.host), *page_routes(office, address.host)]
             await say_who_may_ask(office, address.host)
         application = watch(served, lambda: datetime.now(UTC), routes)
         async with serve_http(application, *address) as listening:

@@ -120,7 +120,11 @@ def _channels(value: Any, where: str, folder: Path) -> tuple[Channel, ...]:
 
 def parse_toml(file: Path) -> dict[str, Any]:
     """Read TOML; what is no TOML is shown with its line and column. Raises ConfigError."""
-    content = read_bytes(file)
+    return parse_toml_of(read_bytes(file), str(file))
+
+
+def parse_toml_of(content: bytes, file: str) -> dict[str, Any]:
+    """Read TOML that is there already; *file* is what messages call it. Raises ConfigError."""
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -142,7 +146,7 @@ def read_bytes(file: Path) -> bytes:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
 
 
-def _syntax_error(file: Path, content: str, message: str) -> str:
+def _syntax_error(file: str, content: str, message: str) -> str:
     if found := _TOML_PLACE.fullmatch(message):
         return f"{file}:{found[2]}:{found[3]}: {found[1]}"
     reason, at_end, _ = message.partition(" (at end of document)")

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from replicator.config.load import parse_toml, read_bytes
+from replicator.config.load import parse_toml, parse_toml_of, read_bytes
 from replicator.config.rules import read_rules
 from replicator.config.table import Table
 from replicator.errors import ConfigError
@@ -26,11 +26,23 @@ _SIZES: Final = (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024), ("B", 1))
 def read_rule_file(file: Path) -> tuple[Rule, ...]:
     """Read the rules of a TOML or YAML file, whichever its name says. Raises ConfigError."""
     content = _parse_yaml(file) if file.suffix in (".yaml", ".yml") else parse_toml(file)
+    return _rules(content, f"{file}:")
+
+
+def read_rule_text(text: str, name: str) -> Rule:
+    """Read the one rule of a TOML text; *name* is what messages call it. Raises ConfigError."""
+    rules = _rules(parse_toml_of(text.encode("utf-8", "replace"), name), f"{name}:")
+    if len(rules) != 1:
+        raise ConfigError(f"{name}: there has to be one rule and no other, below [[rules]]")
+    return rules[0]
+
+
+def _rules(content: Any, where: str) -> tuple[Rule, ...]:
     table = Table(
-        {"rules": lambda value, _: read_rules(value, f"{file}:")},
+        {"rules": lambda value, _: read_rules(value, where)},
         example="[[rules]], or in YAML a list below rules:",
     )
-    rules = table(content, f"{file}:").get("rules", ())
+    rules = table(content, where).get("rules", ())
     return tuple(replace(rule, origin=Origin.API) for rule in rules)
 
 

@@ -78,12 +78,18 @@ def problem(
 
 def problem_of(error: errors.ReplicatorError) -> Response:
     """Return the answer for an error of ours."""
+    status, title = meaning_of(error)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    field = getattr(error, "field", None) or _field_in(str(error))
+    return problem(status, error.kind, title, str(error), field=field, headers=headers)
+
+
+def meaning_of(error: errors.ReplicatorError) -> tuple[int, str]:
+    """Return what an error of ours means to whoever asked: a status, and words for it."""
     for kind, status, title in _STATUS:
         if isinstance(error, kind):
-            headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-            field = getattr(error, "field", None) or _field_in(str(error))
-            return problem(status, error.kind, title, str(error), field=field, headers=headers)
-    return problem(500, error.kind, "The service failed", str(error))
+            return status, title
+    return 500, "The service failed"
 
 
 def answer_with_problems(app: FastAPI) -> None:

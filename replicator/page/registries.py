@@ -1,0 +1,108 @@
+"""The screen of one registry: how it is reached, what it is like, and what it was asked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from replicator.errors import RegistryNotFound, ReplicatorError
+from replicator.page.forms import Form
+from replicator.page.registry_lines import RegistryLine, registry_lines, requests_plot
+from replicator.page.site import Site
+from replicator.page.visitor import Visitor, visitor_of
+from replicator.registry.probe import Finding
+from replicator.service.identity import Identity, Role
+from replicator.values import dataclass
+
+# What people look for first; the rest of the settings is below it, as far as it is set.
+_LIMITS = (
+    "max_concurrency",
+    "max_blobs",
+    "requests_per_second",
+    "bandwidth",
+    "retries",
+    "longest_wait",
+    "pull_reserve",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    limits: Sequence[tuple[str, object]]
+    others: Sequence[tuple[str, object]]
+
+
+class RegistryScreen:
+    """Shows a registry that is known, or that was asked anything lately."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def show(self, request: Request) -> Response:
+        return await self._shown(request, visitor_of(request))
+
+    async def check(self, request: Request, visitor: Visitor, form: Form) -> Response:
+        """Ask the registry now. Nothing is written to it."""
+        visitor.identity.require(Role.OPERATOR)
+        name, repository = request.path_params["registry"], form.get("repository", "").strip()
+        try:
+            findings = await self._site.office.registries.check(
+                visitor.identity, name, repository or None
+            )
+        except RegistryNotFound:
+            raise
+        except ReplicatorError as error:
+            return await self._shown(request, visitor, check_error=str(error))
+        return await self._shown(request, visitor, findings=findings, repository=repository)
+
+    async def _shown(
+        self,
+        request: Request,
+        visitor: Visitor,
+        *,
+        findings: Sequence[Finding] = (),
+        check_error: str = "",
+        repository: str = "",
+    ) -> Response:
+        office, who = self._site.office, visitor.identity
+        line = await self._line(who, request.path_params["registry"])
+        traffic = office.traffic
+        requests = await traffic.requests(who, line.name)
+        kinds = Counter[str]()
+        for each in requests:
+            kinds[each.kind] += each.number
+        return self._site.pages.page(
+            request,
+            "registry.html",
+            line=line,
+            settings=None if line.known is None else _settings(line.known.details()),
+            facts=_facts(line),
+            kinds=kinds.most_common(),
+            plots=[requests_plot("Requests by kind", traffic.days, requests, by_registry=False)],
+            findings=findings,
+            check_error=check_error,
+            repository=repository,
+        )
+
+    async def _line(self, who: Identity, name: str) -> RegistryLine:
+        """Raises RegistryNotFound."""
+        for line in await registry_lines(self._site.office, who):
+            if line.name == name:
+                return line
+        raise RegistryNotFound(f"there is no registry {name!r}")
+
+
+def _facts(line: RegistryLine) -> Sequence[tuple[str, object]]:
+    facts = line.condition.facts
+    return () if facts is None else tuple(facts.to_json().items())
+
+
+def _settings(details: Mapping[str, object]) -> _Settings:
+    known = dict(details)
+    limits = [(name, known[name]) for name in _LIMITS if known.get(name)]
+    left_out = {*_LIMITS, "name", "kind", "endpoint"}
+    others = [(name, value) for name, value in known.items() if value and name not in left_out]
+    return _Settings(limits, others)

@@ -1,0 +1,78 @@
+"""The screen of one run: how far it is, and what became of each tag."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from replicator.errors import InvalidRequest
+from replicator.page.forms import Form, go_to
+from replicator.page.live import END, Watch
+from replicator.page.site import LIMIT, Site, asked
+from replicator.page.visitor import Visitor, visitor_of
+from replicator.service.identity import Role
+from replicator.store.records import Outcome
+
+
+class RunScreen:
+    """Shows a run, live while it lasts; lets it be ended, and repeated."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._office = site.office
+
+    async def show(self, request: Request) -> Response:
+        visitor, run = visitor_of(request), request.path_params["run"]
+        record = await self._office.runs.one(visitor.identity, run)
+        text, outcome = asked(request, "text"), _outcome(asked(request, "outcome"))
+        cursor = asked(request, "cursor")
+        tags = await self._office.runs.actions(
+            visitor.identity, run, cursor=cursor, limit=LIMIT, outcome=outcome, text=text
+        )
+        progress = await self._office.runs.progress(record)
+        return self._site.pages.page(
+            request,
+            "run.html",
+            run=record,
+            is_over=record.finished_at is not None,
+            progress=progress,
+            images=self._office.live.images(run),
+            blobs=self._office.live.blobs(run),
+            tags=tags.items,
+            next=tags.next,
+            cursor=cursor,
+            text=text,
+            outcome=outcome,
+            outcomes=tuple(Outcome),
+        )
+
+    async def watch(self, request: Request) -> Response:
+        """Send what moves, as parts of the page (Server-Sent Events)."""
+        visitor, run = visitor_of(request), request.path_params["run"]
+        await self._office.runs.one(visitor.identity, run)
+        if request.headers.get("last-event-id") == END:
+            return Response(status_code=204)
+        events: AsyncIterator[str] = Watch(self._site, request, visitor, run).events()
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+    async def cancel(self, request: Request, visitor: Visitor, form: Form) -> Response:
+        visitor.identity.require(Role.OPERATOR)
+        record = await self._office.run_desk.cancel(visitor.identity, request.path_params["run"])
+        return go_to(f"/runs/{record.id}")
+
+    async def retry(self, request: Request, visitor: Visitor, form: Form) -> Response:
+        visitor.identity.require(Role.OPERATOR)
+        record = await self._office.run_desk.retry(
+            visitor.identity, request.path_params["run"], failed=form.get("failed") == "yes"
+        )
+        return go_to(f"/runs/{record.id}")
+
+
+def _outcome(name: str | None) -> Outcome | None:
+    try:
+        return None if name is None else Outcome(name)
+    except ValueError:
+        raise InvalidRequest("nothing can become of a tag by that name", field="outcome") from None
