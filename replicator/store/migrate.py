@@ -13,7 +13,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from replicator.store import schema
+# The last two register tables with the schema that `check` compares a database with.
+from replicator.store import operating_tables, schema, work_tables  # noqa: F401
 from replicator.store.database import Database
 from replicator.store.tables import metadata
 
