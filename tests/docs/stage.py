@@ -40,8 +40,8 @@ case " $* " in
 *) exec {python} -m replicator "$@" ;;
 esac
 """
-_NEWEST = "$(replicate runs list --json | {python} -c 'import json, sys; \
-print(json.load(sys.stdin)[\"runs\"][0][\"run\"])')"
+_NEWEST = '$(replicate runs list --json | {python} -c \'import json, sys; \
+print(json.load(sys.stdin)["runs"][0]["run"])\')'
 
 
 @dataclass(frozen=True)
