@@ -72,6 +72,7 @@ async def _verify(
         async with bootstrap.open_service(session.config(), listener=progress) as service:
             await service.rulebook.bring_in()
             rules = await service.rulebook.named(names)
+            await service.runner.require_logins(rules)
             verifier = bootstrap.verifier(service)
             findings = [each for rule in rules async for each in verifier.verify(rule.name)]
             wrong = [each for each in findings if each.drift is not None]

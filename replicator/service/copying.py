@@ -25,10 +25,12 @@ async def copy_once(
 
     A destination without a tag takes the source's, which is ``latest`` if it names nothing.
     Raises ConfigError, before anything is sent, when a destination has a digest, names the source
-    itself or another destination, or when there is no tag to take.
+    itself or another destination, when there is no tag to take, or a secret cannot be read.
     """
     tagged = [(each.repository, _tag_of(each, source)) for each in destinations]
     _check_apart(source, tagged)
+    names = (source.repository, *(name for name, _ in tagged))
+    await registries.require_logins(name.registry for name in names)
     order = Order(
         registries.repository(source.repository),
         source.manifest,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -102,8 +102,7 @@ class Runner:
         """
         rules = rules if only is None else tuple(map(only.limit, rules))
         prepared = [prepare(rule, where=f'rule "{rule.name}": ') for rule in rules]
-        hosts = [host for rule in prepared for host in rule.registries]
-        await self.means.registries.require_logins(hosts)
+        await self._require_logins(prepared)
         sources = SharedSources(self.means.registries, [rule.source for rule in prepared])
         slots = asyncio.Semaphore(self.means.limits.rules)
 
@@ -124,6 +123,7 @@ class Runner:
         Before anything is done, all of it is held against what is there now. Raises ConfigError
         that says what changed, of *rules* or at a destination.
         """
+        await self.require_logins([plan.rule for plan in planned])
         changes = await changes_since(planned, rules, self.means.registries, self.means.ledger)
         if changes:
             more = f"; and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
@@ -144,8 +144,9 @@ class Runner:
     ) -> tuple[RunReport, ...]:
         """Copy again what was found gone or broken, and moved where the rule lets it, whole.
 
-        Return a report of each rule that there is something to do for.
+        Return a report of each rule that there is something to do for. Raises ConfigError.
         """
+        await self.require_logins(rules)
         broken = {each.row.destination for each in findings if each.drift is not Drift.MOVED}
         await self.means.ledger.forget_places(broken)
 
@@ -160,11 +161,19 @@ class Runner:
             await self._alive(together(one(rule, actions) for rule, actions in planned if actions))
         )
 
+    async def require_logins(self, rules: Iterable[Rule]) -> None:
+        """Make sure that all secrets can be read that *rules* need. Raises ConfigError."""
+        await self._require_logins(map(prepare, rules))
+
     async def with_sizes(self, report: RunReport) -> RunReport:
         """Return the report of a dry run with an estimate of the bytes; see estimating."""
         platforms = report.definition.platforms if report.definition else ()
         actions = await with_sizes(report.actions, self.means.registries, platforms)
         return replace(report, actions=actions)
+
+    async def _require_logins(self, rules: Iterable[PreparedRule]) -> None:
+        hosts = dict.fromkeys(host for rule in rules for host in rule.registries)
+        await self.means.registries.require_logins(hosts)
 
     async def _alive(self, work: Awaitable[Sequence[RunReport]]) -> Sequence[RunReport]:
         """Wait for *work* while the leases of its runs are kept.

@@ -67,7 +67,9 @@ class SharedRuns:
         notes = await self._means.notes.of_rule(rule.name)
         prepared, error = None, ""
         try:
-            prepared = prepare(rule, where=f'rule "{rule.name}": ')
+            ready = prepare(rule, where=f'rule "{rule.name}": ')
+            await self._means.registries.require_logins(ready.registries)
+            prepared = ready
         except ReplicatorError as refused:
             error = str(refused)
         return SharedRun(record, only, prepared, error, notes, self._means.room())

@@ -173,3 +173,19 @@ async def test_a_reference_by_digest_needs_a_tag_to_go_to(replicate, start_regis
     assert without.code == 2
     assert "needs a tag" in without.complaint
     assert with_one.out.startswith(f"copied {source} → oci:copy:old  {image.digest}")
+
+
+async def test_a_password_that_is_not_there_ends_a_copy_before_it_begins(replicate, start_registry):
+    source, destination = await start_registry(), await start_registry()
+    replicate.write_config(f"""
+[registries."{destination.host}"]
+credential = {{ username = "me", password_env = "NOT_SET_ANYWHERE" }}
+""")
+
+    done = await replicate("copy", f"{source.host}/app:1", f"{destination.host}/app")
+
+    assert done.code == 2
+    assert done.complaint.endswith(
+        f"{destination.host}: the environment variable NOT_SET_ANYWHERE is not set"
+    )
+    assert len(source.requests) == 0

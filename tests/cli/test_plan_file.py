@@ -230,3 +230,27 @@ async def test_the_status_tells_of_success_the_next_due_time_and_failing_tags(re
     assert (after["state"], after["failing"][0]["class"]) == ("partial", "invalid_manifest")
     assert text.out.startswith("RULE  LAST RUN")
     assert "failed once" in text.out
+
+
+async def test_a_password_that_is_not_there_ends_a_plan_before_anything_is_looked_at(
+    ready, registries
+):
+    source, destination = registries
+    await planned(ready)
+    write(
+        ready,
+        registries,
+        f"""
+[registries."{source.host}"]
+credential = {{ username = "me", password_env = "NOT_SET_ANYWHERE" }}
+""",
+    )
+    before = len(source.requests), len(destination.requests)
+
+    applied = await ready("apply-plan", "plan.json")
+
+    assert applied.code == 2
+    assert applied.complaint.endswith(
+        f"{source.host}: the environment variable NOT_SET_ANYWHERE is not set"
+    )
+    assert (len(source.requests), len(destination.requests)) == before

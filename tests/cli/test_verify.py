@@ -183,3 +183,22 @@ destinations = ["{source.host}/mirror"]
     done = await replicate("verify")
 
     assert (done.code, done.out.strip()) == (0, "nothing was published yet")
+
+
+@pytest.mark.parametrize("options", [(), ("--repair",)])
+async def test_a_password_that_is_not_there_is_said_once_and_not_for_each_tag(
+    replicate, mirror, options
+):
+    mirror.configure(f"""
+[registries."{mirror.host}"]
+credential = {{ username = "me", password_env = "NOT_SET_ANYWHERE" }}
+""")
+    before = len(mirror.requests)
+
+    done = await replicate("verify", *options)
+
+    assert (done.code, done.out) == (2, "")
+    assert done.complaint.endswith(
+        f"{mirror.host}: the environment variable NOT_SET_ANYWHERE is not set"
+    )
+    assert len(mirror.requests) == before

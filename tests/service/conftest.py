@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from replicator.planning.rule import Rule, TagSelection
+from replicator.registry.keychain import ConfiguredKeychain
 from replicator.service.registries import Registries
 from replicator.service.runner import RunLimits, Runner
 from tests.service.fakes import (
@@ -40,6 +41,7 @@ class Bench:
         self.confirm_after = timedelta(hours=24)
         self.events = []
         self.sleep = lambda seconds: asyncio.Event().wait()
+        self.logins = {}
 
     @property
     def source(self):
@@ -57,6 +59,7 @@ class Bench:
             ),
             open_layout=lambda path: pytest.fail("no layout is meant here"),
             listener=self.events.append,
+            configured=ConfiguredKeychain(self.logins, environment={}),
         )
         return Runner(
             registries=registries,

@@ -12,6 +12,7 @@ import pytest
 from replicator.errors import PullsSpent, RegistryUnavailable, StoreError
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.rule import Prune, TagSelection
+from replicator.registry.settings import CredentialSource
 from replicator.service.item_runner import ItemRunner
 from replicator.service.lease import Lease
 from replicator.service.only import Only
@@ -429,3 +430,16 @@ def test_a_repository_without_a_tag_means_all_of_its_tags():
     for name in ("host.io:5000/a/b", "c"):
         assert only.includes(RepositoryName.parse(name), Tag("9"))
     assert not only.includes(RepositoryName.parse("host.io:5000/a"), Tag("9"))
+
+
+async def test_a_run_whose_password_is_not_there_fails_at_once_and_asks_nobody(bench, shop):
+    some_tags(bench)
+    bench.logins["destination.io"] = CredentialSource("me", password_env="NOT_SET_ANYWHERE")
+
+    await shop.add(rule())
+    report = await shop.work()
+
+    assert report.state is RunState.FAILED
+    assert report.error == "destination.io: the environment variable NOT_SET_ANYWHERE is not set"
+    assert not bench.world.requests
+    assert len(shop.done) == 1
