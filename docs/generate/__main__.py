@@ -1,4 +1,4 @@
-"""Writes the pages of the reference anew: ``python -m docs.generate``, or ``make docs-reference``."""
+"""Writes the pages of the reference anew; ``make docs-reference`` calls it."""
 
 from __future__ import annotations
 

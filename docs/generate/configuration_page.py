@@ -51,7 +51,7 @@ def _sections(text: str) -> Iterator[tuple[str, str, list[_Entry]]]:
     title, about, entries = "", "", list[_Entry]()
     comment: list[str] = []
     for line in [*text.splitlines(), "[end]"]:
-        if section := _SECTION.fullmatch(line):
+        if _SECTION.fullmatch(line):
             if title:
                 yield title, about, entries
             title, about, entries = line.replace("|", "\\|"), _prose(comment), []

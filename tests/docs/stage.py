@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.docs.pages import ROOT, Block
+from tests.docs.pages import Block
 from tests.support.address import Address
 from tests.support.processes import free_port
 

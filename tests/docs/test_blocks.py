@@ -15,7 +15,12 @@ from tests.docs.pages import PAGES, ROOT, blocks
 
 ALL = [block for page in PAGES for block in blocks(page)]
 LANGUAGES = {"console", "sh", "toml", "yaml", "json", "text", "python"}
-_RULE = '[[rules]]\nname = "example"\nsource = "alpine"\ndestinations = ["registry.example.com/{name}"]\n'
+_RULE = """\
+[[rules]]
+name = "example"
+source = "alpine"
+destinations = ["registry.example.com/{name}"]
+"""
 _REGISTRY = '[registries."registry.example.com"]\n'
 _FILES = ("ca.pem", "client.pem", "client.key")
 

@@ -31,10 +31,7 @@ def test_each_command_that_is_named_exists(page):
 
 def complaint(line: str) -> str:
     """Return what is wrong with a command line; which values it takes is not looked at."""
-    command, words = (
-        PROGRAM,
-        shlex.split(line.replace("…", " ").replace("[", " ").replace("]", " ")),
-    )
+    command, words = PROGRAM, shlex.split(re.sub(r"[…\[\]]", " ", line))
     options = _options(command)
     for word in words[1:]:
         if word.startswith("-") and word != "-":

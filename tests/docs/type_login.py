@@ -13,7 +13,7 @@ def main() -> int:
     """Answer each question once it is asked."""
     child, terminal = pty.fork()
     if child == 0:
-        os.execvp(sys.argv[1], sys.argv[1:])
+        os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606 - the command to be run
     said = b""
     while True:
         try:
