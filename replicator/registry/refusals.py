@@ -18,7 +18,13 @@ from replicator.registry.profile import Profile
 _MISSING: Final = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
 # Quay has no code of its own for it: MANIFEST_INVALID with "Unknown blob `sha256:…`".
 _UNCLEAR: Final = frozenset({"MANIFEST_INVALID", "MANIFEST_UNVERIFIED"})
-_ABOUT_TYPE: Final = re.compile(r"media ?type|content.?type|unsupported manifest", re.IGNORECASE)
+# How it begins a digest that is missing. It also repeats the whole manifest when it finds anything
+# else wrong with it, so that a digest in its words alone says nothing.
+_ABOUT_ABSENCE: Final = r"(?:unknown|could not find|not found|missing)[^{{}}\[\],]{{0,48}}{digest}"
+# Nor does the name of a member of that manifest, or of its schema.
+_ABOUT_TYPE: Final = re.compile(
+    r"(?<!['\"])(?:media ?type|content.?type)(?!\\?['\"])|unsupported manifest", re.IGNORECASE
+)
 _ABOUT_MOVING: Final = re.compile(
     r"immutab|overw?rit|re-?deploy|cannot be updated|allow updating", re.IGNORECASE
 )
@@ -65,10 +71,18 @@ def _missing(
     """Return the digests that are said to be missing, None if that is not what is said."""
     if status not in (400, 404):
         return None
-    named = tuple(digest for digest in _references(manifest) if digest in text)
-    if not _MISSING.isdisjoint(codes) or (named and not _UNCLEAR.isdisjoint(codes)):
-        return named
-    return None
+    references = tuple(_references(manifest))
+    if not _MISSING.isdisjoint(codes):
+        return tuple(digest for digest in references if digest in text)
+    if _UNCLEAR.isdisjoint(codes):
+        return None
+    return tuple(digest for digest in references if _says_absent(text, digest)) or None
+
+
+def _says_absent(text: str, digest: str) -> bool:
+    if digest not in text:
+        return False
+    return bool(re.search(_ABOUT_ABSENCE.format(digest=digest), text, re.IGNORECASE))
 
 
 def _references(manifest: Manifest) -> Iterable[str]:

@@ -285,6 +285,25 @@ async def test_a_missing_child_is_missing_content(faults, repository):
     assert refusal.value.digests == (str(child.digest),)
 
 
+async def test_a_manifest_that_a_refusal_repeats_is_not_said_to_lack_all_that_it_names(
+    faults, repository
+):
+    config, layer = await send(repository, b"{}"), await send(repository, b"a layer")
+    manifest = manifest_of(manifest_json(config, [layer]))
+    message = (
+        "Manifest is invalid: 'history' is a required property\n\n"
+        "Failed validating 'required' in schema:\n    {'properties': {'mediaType': {}}}\n\n"
+        f"On instance:\n    {json.loads(manifest.content)}"
+    )
+    body = fault.error_body("MANIFEST_INVALID", "manifest invalid", {"message": message})
+    faults.add(fault.answer(400, body), *PUT)
+
+    with pytest.raises(Rejected) as refusal:
+        await repository.put_manifest(manifest, V1)
+
+    assert type(refusal.value) is Rejected
+
+
 @pytest.mark.parametrize(
     ("kind", "status", "code"),
     [
