@@ -53,6 +53,9 @@ test-kube: install tools ## Install the chart on a real Kubernetes API server (1
 chart-readme: install ## Write charts/replicator/README.md anew from values.yaml
 	$(VENV)/bin/python charts/readme.py charts/replicator
 
+screenshots: install tools ## Take a picture of each screen of the page, into docs/pictures
+	$(VENV)/bin/python -m tests.page.pictures docs/pictures
+
 conformance: install tools ## Run the OCI conformance suite against the embedded registry
 	$(VENV)/bin/pytest tests/embedded/test_conformance.py
 
@@ -70,6 +73,9 @@ bench-resume: install tools ## Measure what is sent again of a blob whose run wa
 
 bench-engine: install ## Measure how fast items are drained and due times decided on PostgreSQL
 	$(VENV)/bin/python -m benchmarks.engine
+
+bench-page: install ## Measure the overview of a thousand rules
+	$(VENV)/bin/python -m benchmarks.page
 
 bench-memory: install tools ## Measure the memory of large copies
 	$(VENV)/bin/python -m benchmarks.memory

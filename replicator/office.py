@@ -118,7 +118,7 @@ async def open_office(config: Config, served: Served) -> AsyncIterator[Office]:
             credentials=None if keys is None else CredentialDesk(Credentials(database), keys, _now),
             answers=Answers(database),
             live=served.live,
-            overview=OverviewViews(rules, RuleStandings(database), history, _now),
+            overview=OverviewViews(rules, RuleStandings(database), history, notes, _now),
             traffic=TrafficViews(Traffic(database), rules, _now),
             conditions=RegistryConditions(
                 RegistryFacts(database), PullBudgets(database, _now), served.metrics.throttled

@@ -174,10 +174,10 @@ def _few(series: Mapping[str, Mapping[date, float]]) -> dict[str, Mapping[date, 
 
 
 def _nice_span(seconds: float) -> float:
-    steps = (60, 300, 600, 1800, 3600, 2 * 3600, 4 * 3600, 6 * 3600, 12 * 3600, 86_400)
-    for step in steps:
-        if seconds <= step:
-            return step
+    steps = (1, 5, 10, 30, 60, 120, 240, 360, 480, 720, 960, 1440)
+    for minutes in steps:
+        if seconds <= minutes * 60:
+            return minutes * 60
     return math.ceil(seconds / 172_800) * 172_800
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from replicator.errors import RegistryNotFound, ReplicatorError
+from replicator.page import words
 from replicator.page.forms import Form
 from replicator.page.registry_lines import RegistryLine, registry_lines, requests_plot
 from replicator.page.site import Site
 from replicator.page.visitor import Visitor, visitor_of
 from replicator.registry.probe import Finding
 from replicator.service.identity import Identity, Role
+from replicator.service.registry_views import KnownRegistry
 from replicator.values import dataclass
 
 # What people look for first; the rest of the settings is below it, as far as it is set.
@@ -78,7 +80,7 @@ class RegistryScreen:
             request,
             "registry.html",
             line=line,
-            settings=None if line.known is None else _settings(line.known.details()),
+            settings=None if line.known is None else _settings(line.known),
             facts=_facts(line),
             kinds=kinds.most_common(),
             plots=[requests_plot("Requests by kind", traffic.days, requests, by_registry=False)],
@@ -100,9 +102,14 @@ def _facts(line: RegistryLine) -> Sequence[tuple[str, object]]:
     return () if facts is None else tuple(facts.to_json().items())
 
 
-def _settings(details: Mapping[str, object]) -> _Settings:
-    known = dict(details)
-    limits = [(name, known[name]) for name in _LIMITS if known.get(name)]
+def _settings(known: KnownRegistry) -> _Settings:
+    settings = known.settings
+    details = {
+        **known.details(),
+        "longest_wait": words.span(settings.longest_wait),
+        "max_manifest_size": words.size(settings.max_manifest_size),
+    }
+    limits = [(name, details[name]) for name in _LIMITS if details.get(name)]
     left_out = {*_LIMITS, "name", "kind", "endpoint"}
-    others = [(name, value) for name, value in known.items() if value and name not in left_out]
+    others = [(name, value) for name, value in details.items() if value and name not in left_out]
     return _Settings(limits, others)

@@ -109,8 +109,7 @@ class RuleScreen:
         plan_error: str = "",
     ) -> Response:
         who, name = visitor.identity, _name(request)
-        line = await self._office.overview.one(who, name)
-        status = await self._office.rules.status_of(who, name)
+        line, failing = await self._office.overview.one(who, name)
         cursor = asked(request, "cursor")
         runs = await self._office.runs.page(who, cursor=cursor, limit=_RUNS, rule=name)
         traffic = self._office.traffic
@@ -120,7 +119,7 @@ class RuleScreen:
             "rule.html",
             rule=line.rule,
             line=line,
-            failing=status.failing,
+            failing=failing,
             definition=rule_text.write(line.rule),
             is_of_file=line.rule.origin is Origin.FILE,
             runs=runs.items,

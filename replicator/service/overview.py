@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from replicator.planning.backoff import Failing
 from replicator.planning.rule import Rule
 from replicator.service.identity import Identity
 from replicator.service.paging import Page, page_of, read_cursor
 from replicator.service.rule_views import RuleViews, mentions
 from replicator.service.status import next_due
-from replicator.store.records import RunState
+from replicator.store.records import RuleNotes, RunState
 from replicator.store.rule_standing import RuleStanding
 from replicator.values import dataclass
 
@@ -32,6 +33,12 @@ class Standing(enum.StrEnum):
 
 class Standings(Protocol):
     async def all(self) -> Mapping[str, RuleStanding]: ...
+
+    async def one(self, rule: str) -> RuleStanding: ...
+
+
+class Notes(Protocol):
+    async def of_rule(self, rule: str) -> RuleNotes: ...
 
 
 class Clocks(Protocol):
@@ -65,11 +72,13 @@ class OverviewViews:
         rules: RuleViews,
         standings: Standings,
         clocks: Clocks,
+        notes: Notes,
         clock: Callable[[], datetime],
     ) -> None:
         self._rules = rules
         self._standings = standings
         self._clocks = clocks
+        self._notes = notes
         self._clock = clock
 
     async def page(
@@ -102,12 +111,14 @@ class OverviewViews:
         page = page_of(lines, limit, lambda line: (line.rule.name,))
         return Overview(page, Counter(found for _, found in known))
 
-    async def one(self, who: Identity, name: str) -> RuleLine:
-        """Return how one rule is doing. Raises RuleNotFound."""
+    async def one(self, who: Identity, name: str) -> tuple[RuleLine, Sequence[Failing]]:
+        """Return how one rule is doing, and which of its tags fail. Raises RuleNotFound."""
         rule, now = await self._rules.one(who, name), self._clock()
-        stands = (await self._standings.all()).get(name, RuleStanding())
+        stands = await self._standings.one(name)
         since = (await self._clocks.counting_since()).get(name, now)
-        return _line(rule, stands, since, now)
+        failing = (await self._notes.of_rule(name)).failing.values()
+        line = _line(rule, stands, since, now)
+        return line, sorted(failing, key=lambda each: (each.since, str(each.tag)))
 
 
 def standing_of(rule: Rule, stands: RuleStanding, now: datetime) -> Standing:

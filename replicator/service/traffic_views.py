@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 
-from replicator.errors import RegistryNotFound
+from replicator.errors import RegistryNotFound, RuleNotFound
 from replicator.service.identity import Identity
 from replicator.service.rule_views import RuleViews
 from replicator.store.traffic import Moved, Requested, Span
@@ -53,7 +53,8 @@ class TrafficViews:
     async def by_day(self, who: Identity, rule: str | None = None) -> Mapping[date, Moved]:
         """Return the bytes of one rule, or of all that *who* may see. Raises RuleNotFound."""
         if rule is not None:
-            names: tuple[str, ...] | None = ((await self._rules.one(who, rule)).name,)
+            _require_covered(who, rule)
+            names: tuple[str, ...] | None = (rule,)
         elif who.sees_all:
             names = None
         else:
@@ -79,7 +80,7 @@ class TrafficViews:
 
     async def spans(self, who: Identity, rule: str) -> Sequence[Span]:
         """Return the finished runs of a rule, oldest first. Raises RuleNotFound."""
-        await self._rules.one(who, rule)
+        _require_covered(who, rule)
         return await self._traffic.spans(rule, self.days[0])
 
     async def _once(self, key: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
@@ -94,3 +95,8 @@ class TrafficViews:
         while len(self._kept) > _KEPT:
             del self._kept[next(iter(self._kept))]
         return found
+
+
+def _require_covered(who: Identity, rule: str) -> None:
+    if not who.covers(rule):
+        raise RuleNotFound(f"there is no rule {rule!r}")

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, func, select, true
 
 from replicator.store.database import Database
 from replicator.store.records import RunState
-from replicator.store.tables import failing_tag, rule, run
+from replicator.store.tables import failing_tag, run
+from replicator.store.tables import rule as table
 from replicator.values import dataclass
 
 
@@ -48,11 +49,23 @@ class RuleStandings:
 
     async def all(self) -> dict[str, RuleStanding]:
         """Return how each rule stands, by name."""
+        return await self._of(true())
+
+    async def one(self, rule: str) -> RuleStanding:
+        """Return how one rule stands."""
+        return (await self._of(table.c.name == rule)).get(rule, RuleStanding())
+
+    async def _of(self, which: ColumnElement[bool]) -> dict[str, RuleStanding]:
+        names = select(table.c.name).where(which)
         async with self._database.reading() as connection:
-            last = {row.rule: _last(row) for row in await connection.execute(_LAST)}
-            good = dict(_pairs(await connection.execute(_LAST_GOOD)))
-            active = {row.rule: row for row in await connection.execute(_ACTIVE)}
-            failing = dict(_pairs(await connection.execute(_FAILING)))
+            found = await connection.execute(_LAST.where(_newest(which, _IS_FINISHED)))
+            last = {row.rule: _last(row) for row in found}
+            found = await connection.execute(_LAST_GOOD.where(_newest(which, _IS_GOOD)))
+            good = {row.rule: row.started_at for row in found}
+            found = await connection.execute(_ACTIVE.where(run.c.rule.in_(names)))
+            active = {row.rule: row for row in found}
+            found = await connection.execute(_FAILING.where(failing_tag.c.rule.in_(names)))
+            failing = {row.rule: row.number for row in found}
         return {
             name: RuleStanding(
                 last.get(name),
@@ -65,14 +78,23 @@ class RuleStandings:
         }
 
 
-def _newest(*conditions: ColumnElement[bool]) -> Any:
-    """Return the number of a rule's newest run; the index on rule and number finds it at once."""
-    mine = (run.c.rule == rule.c.name, run.c.only.is_(None), *conditions)
-    newest = select(run.c.number).where(*mine).order_by(run.c.number.desc()).limit(1)
-    return select(newest.correlate(rule).scalar_subquery()).select_from(rule)
+def _newest(which: ColumnElement[bool], condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return what holds for the newest runs of rules; the index on rule and number finds each."""
+    newest = (
+        select(_candidate.c.number)
+        .where(_candidate.c.rule == table.c.name, _candidate.c.only.is_(None), condition)
+        .order_by(_candidate.c.number.desc())
+        .limit(1)
+        .correlate(table)
+        .scalar_subquery()
+    )
+    return run.c.number.in_(select(newest).select_from(table).where(which))
 
 
-_LAST: Final[Select[Any]] = select(
+_candidate = run.alias("_candidate")
+_IS_FINISHED: Final = _candidate.c.finished_at.is_not(None)
+_IS_GOOD: Final = _candidate.c.state == RunState.SUCCEEDED.value
+_LAST: Final = select(
     run.c.rule,
     run.c.id,
     run.c.state,
@@ -80,18 +102,12 @@ _LAST: Final[Select[Any]] = select(
     run.c.finished_at,
     run.c.counts,
     run.c.error,
-).where(run.c.number.in_(_newest(run.c.finished_at.is_not(None))))
-_LAST_GOOD: Final[Select[Any]] = select(run.c.rule, run.c.started_at).where(
-    run.c.number.in_(_newest(run.c.state == RunState.SUCCEEDED.value))
 )
-_ACTIVE: Final[Select[Any]] = select(run.c.rule, run.c.id, run.c.state).where(
-    run.c.finished_at.is_(None)
+_LAST_GOOD: Final = select(run.c.rule, run.c.started_at)
+_ACTIVE: Final = select(run.c.rule, run.c.id, run.c.state).where(run.c.finished_at.is_(None))
+_FAILING: Final = select(failing_tag.c.rule, func.count().label("number")).group_by(
+    failing_tag.c.rule
 )
-_FAILING: Final[Select[Any]] = select(failing_tag.c.rule, func.count()).group_by(failing_tag.c.rule)
-
-
-def _pairs(rows: Any) -> Any:
-    return ((row[0], row[1]) for row in rows)
 
 
 def _last(row: Any) -> LastRun:
