@@ -24,12 +24,14 @@ _DEBIAN = Path("/usr/lib/postgresql")
 _STARTS = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Postgres:
     """A running server; *socket* is the folder of its unix socket."""
 
     port: int
     socket: Path
+    _command: list[str | Path]
+    _process: ServerProcess
     _numbers: Iterator[int]
 
     def url(self, name: str) -> str:
@@ -52,10 +54,26 @@ class Postgres:
         dump = [program("pg_dump"), "--schema-only", "--restrict-key=none", self.url(name)]
         return subprocess.run(dump, check=True, capture_output=True, text=True).stdout
 
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End at once: SIGINT with a checkpoint, SIGQUIT as in a crash.
+
+        The polite signal waits for those connected.
+        """
+        os.kill(self._process.pid, how)
+        self._process.stop()
+
+    def start_again(self) -> None:
+        """Go on at the same port."""
+        self._process = ServerProcess([*self._command, "-p", str(self.port)])
+        self._process.wait_for_line(_READY)
+
 
 @contextmanager
-def postgres() -> Iterator[Postgres]:
-    """Run a server that writes nothing to disk in time, and ends with its context."""
+def postgres(*, keeps_commits: bool = False) -> Iterator[Postgres]:
+    """Run a server that writes nothing to disk in time, and ends with its context.
+
+    One that *keeps_commits* has them also after a crash of its own.
+    """
     with data_folder() as folder:
         as_user = _as_unprivileged_user(folder)
         data = folder / "data"
@@ -67,13 +85,14 @@ def postgres() -> Iterator[Postgres]:
             check=True,
             capture_output=True,
         )  # fmt: skip
-        process, port = _start([*as_user, program("postgres"), "-D", data], folder)
+        flags = _flags(folder, synchronous_commit="on" if keeps_commits else "off")
+        command: list[str | Path] = [*as_user, program("postgres"), "-D", data, *flags]
+        process, port = _start(command)
+        server = Postgres(port, folder, command, process, count())
         try:
-            yield Postgres(port, folder, count())
+            yield server
         finally:
-            # The signal that ends it at once; the polite one waits for those connected.
-            os.kill(process.pid, signal.SIGINT)
-            process.stop()
+            server.stop()
 
 
 def program(name: str) -> Path:
@@ -86,19 +105,22 @@ def program(name: str) -> Path:
     return Path(found)
 
 
-def _start(command: list[str | Path], socket: Path) -> tuple[ServerProcess, int]:
+def _flags(socket: Path, **more: str) -> list[str]:
     options = {
         "fsync": "off",
-        "synchronous_commit": "off",
         "full_page_writes": "off",
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": str(socket),
         "max_connections": "200",
+        **more,
     }
-    flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+    return [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+
+
+def _start(command: list[str | Path]) -> tuple[ServerProcess, int]:
     for _ in range(_STARTS):
         port = free_port()
-        process = ServerProcess([*command, *flags, "-p", str(port)])
+        process = ServerProcess([*command, "-p", str(port)])
         try:
             process.wait_for_line(_READY)
         except ServerFailed as failure:

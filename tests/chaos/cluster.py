@@ -1,0 +1,171 @@
+"""Cluster: schedulers and workers as processes on one PostgreSQL; each that ends is replaced."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.support.command import environment
+from tests.support.processes import ServerProcess
+
+ROLES = ("scheduler", "scheduler", "worker", "worker", "worker")
+# Short, so that what is lost is found soon; `lease` is longer than a busy machine holds one up.
+TIMING = {"lease": 8.0, "safe": 5.0, "renew": 1.5, "reap": 1.0, "look": 1.0, "grace": 3.0}
+# So many tags of a repository are one item.
+LARGEST = 5
+_PAUSE = 0.05  # seconds between two looks
+
+
+@dataclass(slots=True)
+class Member:
+    """A process of the cluster."""
+
+    role: str
+    process: ServerProcess
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def entries(self, event: str) -> list[dict[str, Any]]:
+        """Return what it logged of an event so far."""
+        lines = (line for line in list(self.process.lines) if f'"event": "{event}"' in line)
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+@dataclass(slots=True)
+class Cluster:
+    """*arms* is what tests.support.armed takes besides the traps that all of them share."""
+
+    folder: Path
+    database: str
+    roles: Sequence[str] = ROLES
+    arms: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    members: list[Member] = field(default_factory=list)
+    gone: list[Member] = field(default_factory=list)
+    _is_ending: bool = False
+
+    @property
+    def traps(self) -> Path:
+        return self.folder / "traps"
+
+    def workers(self) -> list[Member]:
+        return [member for member in self.members if member.role == "worker"]
+
+    def arm(self, place: str, how: signal.Signals = signal.SIGKILL) -> None:
+        """Let the first process that passes *place* get a signal there."""
+        new = self.traps / f"{place}.new"
+        new.write_text(str(int(how)))
+        new.rename(self.traps / place)
+
+    def disarm(self, place: str) -> None:
+        (self.traps / place).unlink(missing_ok=True)
+
+    def caught(self, place: str) -> list[int]:
+        """Return the processes that got their signal at *place*."""
+        files = self.traps.glob(f"{place}.*")
+        return [int(file.suffix[1:]) for file in files if file.suffix[1:].isdigit()]
+
+    def start(self, role: str, *, wrap: Sequence[str] = (), **arms: Any) -> Member:
+        """Start one more process; *wrap* stands before its command."""
+        armed = {
+            "timing": TIMING,
+            "probes": {},
+            "traps": str(self.traps),
+            **self.arms,
+            **arms,
+        }
+        variables = {**self.variables, "REPLICATOR_DATABASE": self.database}
+        settings = [f"{n}={v}" for n, v in environment(self.folder, variables).items()]
+        config = self.folder / "config.toml"
+        program = [sys.executable, "-m", "tests.support.armed", json.dumps(armed), config, role]
+        command = ["env", "-i", "-C", self.folder, *settings, *wrap, *program]
+        member = Member(role, ServerProcess(command))
+        self.members.append(member)
+        return member
+
+    def replace_ended(self) -> None:
+        """Start a process for each that ended, as what looks after services does."""
+        for member in list(self.members):
+            if member.process.ended and member in self.members:
+                member.process.stop()
+                self.members.remove(member)
+                self.gone.append(member)
+                if not self._is_ending:
+                    self.start(member.role)
+
+    def signal(self, member: Member, how: signal.Signals) -> None:
+        os.kill(member.pid, how)
+
+    def end(self) -> None:
+        """Ask all to end, and wait until they have."""
+        self._is_ending = True
+        for member in self.members:
+            if not member.process.ended:
+                os.kill(member.pid, signal.SIGCONT)
+                member.process.stop()
+
+    def stop_role(self, role: str) -> None:
+        """End all of a role, and let none come after them."""
+        for member in [member for member in self.members if member.role == role]:
+            self.members.remove(member)
+            self.gone.append(member)
+            member.process.stop()
+
+
+@contextmanager
+def running(cluster: Cluster) -> Iterator[Cluster]:
+    """Run a cluster; what ends meanwhile is replaced."""
+    cluster.traps.mkdir(exist_ok=True)
+    for role in cluster.roles:
+        cluster.start(role)
+    stopping = threading.Event()
+
+    def look_after() -> None:
+        while not stopping.wait(_PAUSE):
+            cluster.replace_ended()
+
+    keeper = threading.Thread(target=look_after)
+    try:
+        for member in list(cluster.members):
+            member.process.wait_for_line('"serving"')
+        keeper.start()
+        yield cluster
+    finally:
+        stopping.set()
+        if keeper.ident:
+            keeper.join()
+        cluster.end()
+
+
+def wait_until(
+    holds: Callable[[], bool],
+    what: str,
+    *,
+    seconds: float = 90.0,
+    again: Callable[[], object] | None = None,
+    every: float = 15.0,
+) -> None:
+    """Wait until something holds, and do something *again* now and then meanwhile.
+
+    Raises AssertionError after so many seconds, which are far more than a busy machine needs.
+    """
+    deadline = time.monotonic() + seconds
+    next_time = time.monotonic() + every
+    while not holds():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:.0f} seconds in vain: {what}")
+        if again is not None and time.monotonic() > next_time:
+            again()
+            next_time = time.monotonic() + every
+        time.sleep(_PAUSE)
