@@ -134,6 +134,10 @@ class Journal:
         outcome = Outcome.WRITTEN if result.written else Outcome.UNCHANGED
         self._keep_record(_record(action, outcome, result))
 
+    def learn(self, row: Published) -> None:
+        """The ledger should know of a tag that came along with another."""
+        self._keep(row)
+
     def fail(
         self,
         action: Action,

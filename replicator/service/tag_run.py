@@ -12,6 +12,7 @@ from replicator.oci.reference import Tag
 from replicator.planning.content import ContentFilter
 from replicator.planning.observation import DestinationTag, Presence, Published, SourceTag
 from replicator.planning.plan import Action, Decision
+from replicator.planning.prepared import Wanted
 from replicator.registry.protocols import RepositoryReader
 from replicator.service.content_check import ContentCheck
 from replicator.service.observing import Goal, Observer, Sighting
@@ -260,6 +261,17 @@ class TagRun:
         for each, result in zip(copies, results, strict=True):
             reason = f"{each.action.reason}{left_behind}"
             self._note(replace(each, action=replace(each.action, reason=reason)), result)
+            if result.attached:
+                await self._learn_attached(each.goal, result)
+
+    async def _learn_attached(self, goal: Goal, result: Result) -> None:
+        """Have the ledger know the signatures that came along, as it does those brought later."""
+        name, source = goal.view.name, goal.wanted.source
+        rows = await self._context.rows.published(name, result.attached)
+        for tag, digest in result.attached.items():
+            wanted = Wanted(source, SourceTag(tag, digest), name, tag)
+            row = self._row(Goal(wanted, goal.view, row=rows.get(tag)), digest, digest)
+            self._journal.learn(replace(row, scope=""))
 
     async def _left_behind(self, results: Sequence[Result]) -> str:
         """Say what became of the referrers of an index that was written with some platforms alone.

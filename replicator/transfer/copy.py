@@ -17,6 +17,7 @@ from replicator.transfer.order import Destination, Order, Result
 from replicator.transfer.original import Original
 from replicator.transfer.publication import Publication
 from replicator.transfer.recent_manifests import RecentManifests
+from replicator.transfer.referrers import tags_of
 from replicator.transfer.roll import Roll
 from replicator.transfer.sides import reason_of, side_of
 from replicator.transfer.written_manifests import WrittenManifests
@@ -110,6 +111,7 @@ class Transfer:
             result.digest = original.root.digest
             result.repointed = original.repointed.number
             result.left_behind = original.repointed.left_behind
+            result.attached = tags_of(await original.attachments.get())
         except ReplicatorError as error:
             _note_error(result, error)
         except asyncio.CancelledError:

@@ -71,6 +71,7 @@ class Result:
     names now; both None when it failed before they were known. ``written`` is false when the
     destination already had the image. ``side`` says whose answer ``error`` was. Of the referrers
     of an index that was cut down, ``repointed`` refer to the new one, ``left_behind`` cannot.
+    ``attached`` are tags made of digests, such as cosign's, that came along or were there.
     """
 
     destination: RepositoryName
@@ -84,3 +85,4 @@ class Result:
     tally: Tally = field(default_factory=Tally)
     repointed: int = 0
     left_behind: int = 0
+    attached: dict[Tag, Digest] = field(default_factory=dict)

@@ -67,6 +67,12 @@ async def read_attachments(
     return tuple(waves)
 
 
+def tags_of(waves: Waves) -> dict[Tag, Digest]:
+    """Return the tags that are kept for others' digests, and what they name."""
+    attached = (each for wave in waves for each in wave)
+    return {each.tag: each.root.digest for each in attached if each.tag is not None}
+
+
 class _Search:
     """Finds what refers to a manifest of the order's source."""
 

@@ -202,3 +202,28 @@ credential = {{ username = "me", password_env = "NOT_SET_ANYWHERE" }}
         f"{mirror.host}: the environment variable NOT_SET_ANYWHERE is not set"
     )
     assert len(mirror.requests) == before
+
+
+async def test_a_signature_that_came_along_is_known_from_the_first_run_on(replicate, mirror):
+    image = store_image(mirror.source.storage, "team/app", "signed", seed="signed")
+    signature = f"sha256-{image.digest.hex}.sig"
+    store_image(mirror.source.storage, "team/app", signature, seed="signature")
+    assert (await replicate("run")).code == 0
+
+    verified = await replicate("verify")
+    mirror.storage.delete_tag(PATH, signature)
+    found = await replicate("verify")
+
+    assert verified.out.strip() == "5 of 5 tags are as published"
+    assert found.out.startswith(f"gone\t{mirror.host}/{PATH}:{signature}\t")
+
+
+async def test_a_run_asks_no_destination_for_signatures_that_it_has_brought(replicate, mirror):
+    image = store_image(mirror.source.storage, "team/app", "signed", seed="signed")
+    store_image(mirror.source.storage, "team/app", f"sha256-{image.digest.hex}.sig", seed="sig")
+    assert (await replicate("run")).code == 0
+    mirror.requests.clear()
+
+    assert (await replicate("run")).code == 0
+
+    assert [f"{each.method} {each.target}" for each in mirror.requests] == []

@@ -48,13 +48,14 @@ async def test_cosign_tags_come_along(world):
     signature = add_signature(world.source, index)
     attestation = add_signature(world.source, child, "att")
 
-    await world.copy()
+    result = await world.copy()
 
-    assert world.destination.tags == {
-        "v1": index.digest,
+    attached = {
         Tag(f"sha256-{index.digest.hex}.sig"): signature.digest,
         Tag(f"sha256-{child.digest.hex}.att"): attestation.digest,
     }
+    assert world.destination.tags == {"v1": index.digest, **attached}
+    assert result.attached == attached
 
 
 async def test_referrers_come_after_their_subject_and_the_tag_last(world):
@@ -117,6 +118,7 @@ async def test_a_signature_that_came_later_is_brought_to_the_tag_that_did_not_mo
     result = await world.copy()
 
     assert not result.written
+    assert result.attached == {Tag(f"sha256-{image.digest.hex}.sig"): signature.digest}
     assert set(world.destination.announced[image.digest]) == {referrer.digest}
     assert world.destination.tags[Tag(f"sha256-{image.digest.hex}.sig")] == signature.digest
     assert world.destination.reachable(signature.digest)
