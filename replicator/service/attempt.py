@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -27,7 +27,8 @@ class Attempt:
     """Keeps the journal of an item, and writes down what it came to.
 
     *carried* is what earlier attempts left: their bytes and requests, and what was found out about
-    all of a repository that others share in by now.
+    all of a repository that others share in by now. *let_go* is called when nothing but the end
+    of the item is left to write.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Attempt:
         carried: Summary,
         requests: RequestCounts,
         pass_step: PassStep,
+        let_go: Callable[[], None],
     ) -> None:
         self.claim = claim
         self.shared = shared
@@ -47,6 +49,7 @@ class Attempt:
         self._carried = carried
         self._requests = requests
         self._pass = pass_step
+        self.let_go = let_go
         self._gone: Gone | None = None
         self._shared_facts = Summary()
         self.ledger = items.fenced(means.ledger, claim)
@@ -98,6 +101,7 @@ class Attempt:
         await self.journal.flush()
         self._pass(Step.BEFORE_ITEM_DONE)
         total = self._total(error)
+        self.let_go()
         following = await self._items.finish(self.claim, total.to_json(), self._means.clock())
         self._pass(Step.AFTER_ITEM_DONE)
         return following

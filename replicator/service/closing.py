@@ -36,6 +36,7 @@ async def close(
     total.add_requests(by_name(requests))
     report = replace(journal.report(state, error=error), requests=total.requests)
     pass_step(Step.BEFORE_RUN_FINISH)
+    attempt.let_go()
     await items.close(claim, state, report.totals, report.finished_at, error=error)
     pass_step(Step.AFTER_RUN_FINISH)
     return report

@@ -91,7 +91,10 @@ class ItemRunner:
         carried = Summary()
         if claim.attempt > 1 and claim.kind is not ItemKind.CLOSING:
             carried = Summary.from_json(await self._items.summary(claim))
-        return Attempt(self._means, self._items, claim, shared, carried, requests, self._pass)
+        let_go = partial(self._life.let_go, claim.key)
+        return Attempt(
+            self._means, self._items, claim, shared, carried, requests, self._pass, let_go
+        )
 
     async def _end(self, attempt: Attempt, requests: RequestCounts) -> Claim | RunReport | None:
         """Carry out an item, and see to it that whatever comes of it is written down."""
@@ -160,6 +163,7 @@ class ItemRunner:
     async def _give_up(self, attempt: Attempt, error: str) -> RunReport:
         """End a run that cannot be summed up."""
         report = attempt.journal.report(RunState.FAILED, error=error)
+        attempt.let_go()
         await self._items.close(
             attempt.claim, report.state, report.totals, report.finished_at, error=error
         )

@@ -20,8 +20,8 @@ _log = logging.getLogger(__name__)
 class Leases(Protocol):
     """Remembers whose things are, by their keys."""
 
-    async def renew(self, now: datetime) -> None:
-        """Give a sign of life for all that is this process's."""
+    async def renew(self, now: datetime, keys: Collection[str], /) -> None:
+        """Give a sign of life for what of *keys* is this process's, and for nothing else."""
         ...
 
     async def taken(self, keys: Collection[str], /) -> frozenset[str]:
@@ -90,6 +90,13 @@ class SignsOfLife:
             self._under_way.pop(key, None)
             self._ended.pop(key, None)
 
+    def let_go(self, key: str) -> None:
+        """End this no more: its last words are being written, which only its owner's are.
+
+        Once they are, it would look as if somebody else had it.
+        """
+        self._under_way.pop(key, None)
+
     def why_ended(self, key: str) -> Ending | None:
         """Say why this task is being cancelled; then it goes on. None if it was not by itself."""
         task = asyncio.current_task()
@@ -122,7 +129,9 @@ class SignsOfLife:
     async def _give_sign(self) -> None:
         """Renew the leases, and end what others took for lost before it writes on."""
         under_way, given_at = frozenset(self._under_way), self._lease.now()
-        await self._leases.renew(self._clock())
+        # Nothing else of this process: what it took up without hearing of it, as the connection was
+        # cut, has to become somebody's who knows.
+        await self._leases.renew(self._clock(), under_way)
         for key in await self._leases.taken(under_way):
             self._end(key, Ending.TAKEN)
         self._lease.extend(given_at)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Update, bindparam, case, delete, func, select, true, update
+from sqlalchemy import Update, bindparam, case, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.errors import LeaseLost
@@ -213,7 +213,7 @@ class Items:
                 sent_at=now,
                 **_left(summary),
             )
-            await carrier.send(connection, claim.run, [claim.n])
+            await carrier.send(connection, [(claim.run, claim.n)])
             await let_wait(connection, claim.run)
 
     async def summaries(self, claim: Claim) -> Sequence[Mapping[str, Any]]:
@@ -248,10 +248,13 @@ class Items:
             )
             await connection.execute(delete(item).where(item.c.run == claim.run))
 
-    async def renew(self, now: datetime) -> None:
-        """Give a sign of life for all items of this process; due every third of the lease."""
+    async def renew(self, now: datetime, keys: Collection[str]) -> None:
+        """Give a sign of life for items of this process, by their keys; due every third of the
+        lease."""
         mine = update(item).where(
-            item.c.state == ItemState.RUNNING.value, item.c.owner == self._owner
+            tuple_(item.c.run, item.c.n, item.c.attempt).in_(map(_parts, keys)),
+            item.c.state == ItemState.RUNNING.value,
+            item.c.owner == self._owner,
         )
         async with self._database.writing() as connection:
             lease = moment(connection, now, self._lease)
@@ -259,18 +262,19 @@ class Items:
 
     async def taken(self, keys: Collection[str]) -> frozenset[str]:
         """Return which of this process's items, by their keys, are not any more."""
-        return frozenset(keys) - await self._mine_now(true())
+        return frozenset(keys) - await self._mine_now()
 
     async def to_cancel(self) -> frozenset[str]:
         """Return the keys of this process's items whose runs somebody wants to end."""
-        return await self._mine_now(run.c.cancel_at.is_not(None))
+        # The closing of a cancelled run says so; it is not ended itself.
+        return await self._mine_now(run.c.cancel_at.is_not(None), item.c.n != CLOSING_NUMBER)
 
-    async def _mine_now(self, condition: Any) -> frozenset[str]:
+    async def _mine_now(self, *conditions: Any) -> frozenset[str]:
         query = (
             select(item.c.run, item.c.n, item.c.attempt)
             .join(run, run.c.number == item.c.run)
-            .where(item.c.state == ItemState.RUNNING.value, item.c.owner == self._owner, condition)
-            .where(item.c.n != CLOSING_NUMBER)
+            .where(item.c.state == ItemState.RUNNING.value, item.c.owner == self._owner)
+            .where(*conditions)
         )
         async with self._database.reading() as connection:
             return frozenset(
@@ -358,6 +362,11 @@ async def _lock_run(connection: AsyncConnection, run_number: int) -> bool:
     """Let one transaction at a time add items to a run; say whether it is unfinished."""
     unfinished = select(run.c.number).where(run.c.number == run_number, run.c.finished_at.is_(None))
     return await connection.scalar(unfinished.with_for_update()) is not None
+
+
+def _parts(key: str) -> tuple[int, ...]:
+    """Return the run, the number and the attempt that a key is made of."""
+    return tuple(map(int, key.split("/")))
 
 
 def _left(summary: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -50,9 +50,11 @@ class Runs:
             }
             return await insert_run(connection, rule, trigger, now, running)
 
-    async def renew(self, now: datetime) -> None:
-        """Give a sign of life for all runs of this process; due every third of LEASE."""
-        mine = update(run).where(run.c.owner == self._owner, run.c.finished_at.is_(None))
+    async def renew(self, now: datetime, runs: Collection[str]) -> None:
+        """Give a sign of life for *runs* of this process; due every third of LEASE."""
+        mine = update(run).where(
+            run.c.id.in_(runs), run.c.owner == self._owner, run.c.finished_at.is_(None)
+        )
         async with self._database.writing() as connection:
             await connection.execute(mine.values(leased_until=now + LEASE))
 

@@ -122,6 +122,9 @@ class FakeRepository:
     deletes_tags = True
     is_proxy = False
 
+    async def may_be_proxy(self, missing):
+        return self.is_proxy
+
     async def delete_tag(self, tag):
         await self._request(RequestKind.MANIFEST_DELETE, tag)
         if self.content.tags.pop(tag, None) is None:
@@ -280,7 +283,7 @@ class FakeRuns:
         self.started.append(record)
         return record
 
-    async def renew(self, now):
+    async def renew(self, now, runs):
         self.renewed.release()
 
     async def taken(self, runs):

@@ -45,13 +45,13 @@ class Shop:
         self.looks = asyncio.Queue()
         self.runner = self.worker()
 
-    def worker(self, items=None, *, largest=2000, die_at=None):
+    def worker(self, items=None, *, largest=2000, die_at=None, sleep=None):
         items = items or self.items
         self.life = SignsOfLife(
             items,
             lease=Lease(),
             clock=self.bench.clock,
-            sleep=lambda seconds: self.looks.get() if seconds <= 5 else asyncio.Event().wait(),
+            sleep=sleep or self.sleep,
         )
 
         def pass_step(step):
@@ -66,6 +66,10 @@ class Shop:
             pass_step=pass_by if die_at is None else pass_step,
             largest=largest,
         )
+
+    def sleep(self, seconds):
+        """Look for cancellations when told to, and give no sign of life."""
+        return self.looks.get() if seconds <= 5 else asyncio.Event().wait()
 
     async def add(self, of, **options):
         return await self.queue.add(of, "test", self.bench.clock(), **options)
@@ -286,6 +290,54 @@ async def test_a_run_that_somebody_cancels_ends_in_the_middle_of_a_copy(shop):
     assert report.state is RunState.CANCELLED
     assert (await shop.runs.show(added.id))[0].state is RunState.CANCELLED
     alive.cancel()
+
+
+class SignAfter:
+    """Items of which a sign of life is given right after an item, or a run, is done with."""
+
+    def __init__(self, items):
+        self._items, self.signs, self._looked = items, asyncio.Queue(), asyncio.Event()
+
+    def __getattr__(self, name):
+        return getattr(self._items, name)
+
+    async def finish(self, *about):
+        following = await self._items.finish(*about)
+        await self._sign()
+        return following
+
+    async def close(self, *about, error):
+        await self._items.close(*about, error=error)
+        await self._sign()
+
+    async def taken(self, keys):
+        found = await self._items.taken(keys)
+        self._looked.set()
+        return found
+
+    def sleep(self, seconds):
+        return self.signs.get() if seconds > 5 else asyncio.Event().wait()
+
+    async def _sign(self):
+        self._looked.clear()
+        self.signs.put_nowait("now")
+        await self._looked.wait()
+        # For what was found to be acted on.
+        await asyncio.sleep(0)
+
+
+async def test_what_is_done_with_is_not_taken_for_lost_before_its_worker_knows(shop):
+    shop.bench.source.put("1")
+    items = SignAfter(shop.items)
+    runner = shop.worker(items, sleep=items.sleep)
+    await shop.add(rule())
+
+    keeping = asyncio.create_task(shop.life.keep())
+    report = await shop.work(runner)
+    keeping.cancel()
+
+    assert report.state is RunState.SUCCEEDED
+    assert (await shop.runs.show(report.run))[0].state is RunState.SUCCEEDED
 
 
 async def test_an_item_that_is_broken_off_is_given_back_with_what_it_did(shop):

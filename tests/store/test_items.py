@@ -201,11 +201,34 @@ async def test_a_lease_that_is_renewed_goes_on(database, queue):
     theirs = Items(database, ELSEWHERE, lease=HOUR)
     await queue.add(a_rule(), "person", NOON)
     claim = await one(theirs)
-    await theirs.renew(NOON)
+    await theirs.renew(NOON, {claim.key})
 
     await Reaper(database).reap(NOON)
 
     assert await theirs.taken({claim.key}) == frozenset()
+
+
+async def test_what_a_worker_does_not_know_that_it_has_is_taken_from_it(database, queue, lost):
+    """As when the connection was cut after the claim was committed, before that was known."""
+    theirs = Items(database, ELSEWHERE, lease=HOUR)
+    for name in ("known", "unknown"):
+        await queue.add(a_rule(name), "person", NOON)
+    known, unknown = await one(lost), await one(lost)
+    await theirs.renew(NOON, {known.key})
+
+    await Reaper(database).reap(NOON)
+
+    assert await theirs.taken({known.key, unknown.key}) == {unknown.key}
+
+
+async def test_a_closing_is_its_workers_while_it_goes_on(queue, items):
+    await queue.add(a_rule(), "person", NOON)
+    closing = await items.finish(await one(items), {}, NOON)
+
+    await items.renew(NOON, {closing.key})
+
+    assert closing.kind is ItemKind.CLOSING
+    assert await items.taken({closing.key}) == frozenset()
 
 
 async def test_an_item_that_ends_its_workers_is_given_up(database, queue, lost, items):
