@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replicator.errors import ConfigError, StoreError
+from replicator.values import dataclass
 
 if TYPE_CHECKING:
     import asyncio
@@ -369,6 +369,7 @@ def _worker(
         life=life,
         wake=engine.send,
         pass_step=probes.pass_step,
+        largest=probes.largest,
     )
     worker = Worker(
         items=items,

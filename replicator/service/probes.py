@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 
+from replicator.service.portion import LARGEST
 from replicator.service.steps import PassStep
 from replicator.service.steps import pass_by as pass_step
 from replicator.service.timing import Timing
@@ -14,9 +15,10 @@ from replicator.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """Shorter times, and what happens at the named steps of a run and of a copy."""
+    """Shorter times, smaller items, and what happens at the named steps of a run and of a copy."""
 
     timing: Timing = field(default_factory=Timing)
+    largest: int = LARGEST
     pass_step: PassStep = pass_step
     pass_point: PassPoint = pass_point
 

@@ -80,7 +80,7 @@ class Cluster:
         """Start one more process; *wrap* stands before its command."""
         armed = {
             "timing": TIMING,
-            "probes": {},
+            "largest": LARGEST,
             "traps": str(self.traps),
             **self.arms,
             **arms,

@@ -19,7 +19,7 @@ from tests.support.processes import ServerProcess
 PLACES: Final = (*Step, *FailPoint)
 
 # Places that no cell is about, each with the reason.
-LEFT_OUT: Final[Mapping[str, str]] = {"before_split": "x", "after_split": "x"}
+LEFT_OUT: Final[Mapping[str, str]] = {}
 
 # Those that only a worker passes which is asked to end while it copies.
 _WHEN_STOPPED: Final = (Step.BEFORE_RELEASE, Step.AFTER_RELEASE)

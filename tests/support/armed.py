@@ -6,7 +6,8 @@ What is armed is an argument and nothing of the environment, so that no producti
 *kill* is the step or point at which the process ends as by SIGKILL, *stop* one at which it stops
 as by SIGSTOP, until somebody lets it go on; *times* passes of it do nothing. *traps* is a folder
 that several processes may share: a file with the name of a place holds the number of the signal
-for whoever passes there first. *poison* is a rule whose manifests kill whoever reads one.
+for whoever passes there first. *poison* is a rule whose manifests kill whoever reads one,
+*largest* how many tags of a repository are one item.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from replicator.cli.serving import serve_until_told
 from replicator.cli.session import Session
 from replicator.config import load_config
 from replicator.config.values import listen
+from replicator.service.portion import LARGEST
 from replicator.service.probes import Probes
 from replicator.service.serving import Role
 from replicator.service.timing import Timing
@@ -35,7 +37,8 @@ def main() -> None:
     armed = json.loads(sys.argv[1])
     config = load_config(Path(sys.argv[2]), os.environ)
     pass_by = _passing(armed)
-    probes = Probes(Timing(**armed.get("timing", {})), pass_by, pass_by, **armed.get("probes", {}))
+    timing, largest = Timing(**armed.get("timing", {})), armed.get("largest", LARGEST)
+    probes = Probes(timing, largest, pass_by, pass_by)
     roles = frozenset(map(Role, sys.argv[3:]))
     session = Session(config_file=Path(sys.argv[2]))
     serve_until_told(session, config, listen("127.0.0.1:0", "listen"), roles, probes=probes)
