@@ -91,7 +91,7 @@ class _Reading:
         if self._is_long_way():
             async with aclosing(self._pieces_in_parts()) as pieces:
                 async for piece in pieces:
-                    await self._sender.limits.pass_bytes(len(piece))
+                    await self._let_pass(piece)
                     yield piece
         while not self._verifier.complete:
             start = self._verifier.offset
@@ -100,11 +100,16 @@ class _Reading:
                 aclosing(self._new_pieces(response)) as pieces,
             ):
                 async for piece in pieces:
-                    await self._sender.limits.pass_bytes(len(piece))
+                    await self._let_pass(piece)
                     yield piece
             if not self._verifier.complete:
                 await self._wait_to_resume(start)
         self._verifier.finish()
+
+    async def _let_pass(self, piece: Piece) -> None:
+        limits = self._sender.limits
+        limits.circuit.answered()
+        await limits.pass_bytes(len(piece))
 
     def _is_long_way(self) -> bool:
         """Say whether to try to read in parts: all of a large blob, from far away."""

@@ -177,6 +177,7 @@ class Courier:
             if call.body is not None and call.body.failure is not None:
                 raise SourceFailed(call.body.failure) from None
             raise
+        self._limits.circuit.answered()
         if response.status_code not in (429, 503):
             self._limits.answered()
         return response

@@ -104,6 +104,8 @@ class Sender:
             outcome = await attempt(call)
             if not isinstance(outcome, _Refusal):
                 return outcome
+            if isinstance(outcome.error, errors.RegistryUnavailable) and not outcome.error.status:
+                self.limits.circuit.unanswered()
             await self._wait_before_repeating(call, outcome, number)
         raise AssertionError  # for the type checker: the loop has no end
 
@@ -148,7 +150,12 @@ class Sender:
             return self._unanswered(call, error)
 
     async def _opened(self, call: Call) -> httpx.Response | _Refusal:
-        """Make one attempt, up to the head of the answer that was hoped for."""
+        """Make one attempt, up to the head of the answer that was hoped for.
+
+        Raises RegistryUnavailable if there is no point in one.
+        """
+        if not self.limits.circuit.lets_through():
+            raise self._left_alone(call)
         try:
             response = await self._courier.carry(call)
             if response.status_code in call.expected:
@@ -165,6 +172,14 @@ class Sender:
         asked = asked_wait(answer.headers, self.clock.now())
         error = error_of(answer, self.attempt(call), retry_after=asked)
         return _Refusal(call.refine(answer, error) if call.refine else error, asked)
+
+    def _left_alone(self, call: Call) -> errors.RegistryUnavailable:
+        silence = self.limits.circuit.silence
+        return errors.RegistryUnavailable(
+            f"{self.attempt(call)}: not asked, as nothing has come from the registry "
+            f"for {silence:.0f} s",
+            registry=self.registry,
+        )
 
     def _unanswered(self, call: Call, error: Exception) -> _Refusal:
         refusal = no_answer(error, self.attempt(call))

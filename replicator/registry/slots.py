@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from typing import Final
 
 from replicator.registry.bandwidth import BandwidthHours, bandwidth_at
+from replicator.registry.circuit import Circuit
 from replicator.registry.retry import Clock
 
 # Answers that say "slow down" within this many seconds are one burst, which slows us down once.
@@ -110,9 +111,10 @@ class Limits:
     *max_concurrency*, unless one registry is read and written to by the same copies.
 
     A burst of answers that say "slow down" (429, or 503 with a time to wait) halves what is
-    allowed at once; each answer that says no such thing brings a little of it back. Where several
-    processes share the registry, each keeps to its part of the ceilings; see ``divide``. The
-    first entry of *bandwidth* whose hours it is counts.
+    allowed at once; each answer that says no such thing brings a little of it back. While *circuit*
+    is open, hardly anything is asked at all. Where several processes share the registry, each
+    keeps to its part of the ceilings; see ``divide``. The first entry of *bandwidth* whose hours
+    it is counts.
     """
 
     def __init__(
@@ -124,6 +126,7 @@ class Limits:
         bandwidth: Sequence[BandwidthHours],
         clock: Clock,
     ) -> None:
+        self.circuit = Circuit(clock)
         self._clock = clock
         self._max_concurrency = max_concurrency
         self._max_blobs = max_blobs
