@@ -43,7 +43,6 @@ class Layout:
     # A layout needs no list of referrers, and takes a referrer before its subject.
     wants_subject_first: Final = False
     deletes_tags: Final = True
-    is_proxy: Final = False
     # A layout has no settings, and may hold what came from a registry with the highest limit.
     max_manifest_size: Final = LARGEST_MANIFEST_SIZE
 
@@ -66,6 +65,9 @@ class Layout:
         self._folder.require()
         tags = self._index.entries().tags
         yield tuple(ListedTag(tag, manifest.digest) for tag, manifest in tags.items())
+
+    async def may_be_proxy(self, missing: Tag) -> bool:
+        return False
 
     async def resolve(self, ref: ManifestRef) -> Descriptor:
         """Learn what *ref* names. Raises NotFound, also when that is not there."""

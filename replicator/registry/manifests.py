@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -14,7 +15,7 @@ from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
 from replicator.oci.manifest import Manifest
 from replicator.oci.reference import ManifestRef, RepositoryName, Tag
-from replicator.registry.answers import Answer, not_a_registry, number_in
+from replicator.registry.answers import Answer, not_a_registry, number_in, problems
 from replicator.registry.calls import SETTLED, Call, pull, push
 from replicator.registry.refusals import forbids_moving, refined
 from replicator.registry.retry import asked_wait
@@ -23,6 +24,11 @@ from replicator.registry.sending import Sender
 
 _ACCEPT: Final = (("Accept", ", ".join(media_types.MANIFEST_TYPES)),)
 _PUT: Final = frozenset({200, 201, 202})
+# What a proxy says of the trouble with its upstream, and nobody of a manifest that is not there.
+_UPSTREAM: Final = re.compile(
+    r"upstream|connect|time[d ]{0,2}out|refused|resol|unreachable|https?:|error|\b[45]\d\d\b|ssl",
+    re.IGNORECASE,
+)
 _DELETED: Final = frozenset({200, 202, 204})
 
 
@@ -96,6 +102,30 @@ class Manifests:
     def is_proxy(self) -> bool:
         """Whether the repository was seen to be a pull-through proxy's."""
         return self._owner in self._sender.knowledge.proxies
+
+    async def blames_upstream(self, missing: Tag) -> bool:
+        """Say whether what is not found may only be out of reach, or has come back meanwhile.
+
+        A HEAD has no body to say so.
+        """
+        call = replace(self._get(missing), refine=partial(self._refine_absence, missing))
+        try:
+            await self._sender.send(call)
+        except errors.NotFound:
+            return self.is_proxy
+        except errors.RegistryError:
+            pass
+        return True
+
+    def _refine_absence(
+        self, missing: Tag, answer: Answer, error: errors.RegistryError
+    ) -> errors.RegistryError:
+        """Read the words of a 404, but for the tag's own and where it is said to have expired."""
+        told = [each for each in problems(answer.content) if each.code != "TAG_EXPIRED"]
+        words = " ".join(f"{each.message} {each.detail or ''}" for each in told)
+        if answer.status == 404 and _UPSTREAM.search(words.replace(missing, "")):
+            self._sender.knowledge.proxies.add(self._owner)
+        return error
 
     async def delete(self, ref: ManifestRef) -> None:
         """Delete a tag, or a manifest with all its tags. Raises NotFound, Rejected."""

@@ -47,12 +47,11 @@ class RepositoryReader(Protocol):
     @property
     def name(self) -> RepositoryName: ...
 
-    @property
-    def is_proxy(self) -> bool:
-        """Whether this was seen to be a pull-through proxy.
+    async def may_be_proxy(self, missing: Tag) -> bool:
+        """Say whether this may be a pull-through proxy, by all that can be learned of that.
 
         While its upstream is down, a proxy lists what it happens to have, and says of the rest
-        that it is not found. So what it lacks is not gone.
+        that it is not found, as it does of the tag *missing*. So what it lacks is not gone.
         """
         ...
 

@@ -69,9 +69,14 @@ class Repository:
     ) -> AsyncGenerator[tuple[ListedTag, ...], None]:
         return self._overview.tags(self._tags, needed)
 
-    @property
-    def is_proxy(self) -> bool:
-        return self._manifests.is_proxy
+    async def may_be_proxy(self, missing: Tag) -> bool:
+        profile, path = self._sender.knowledge.profile, self._name.path
+        if self._manifests.is_proxy:
+            return True
+        if profile.explains_absence:
+            return await self._manifests.blames_upstream(missing)
+        teller = self._vendors.proxy_teller(profile, path)
+        return teller is not None and await teller.is_proxy(path) is not False
 
     @property
     def max_manifest_size(self) -> int:

@@ -199,7 +199,7 @@ async def _ask(source: RepositoryReader, tag: Tag) -> Presence:
     try:
         await source.resolve(tag)
     except NotFound as error:
-        is_doubtful = source.is_proxy or _NAME_UNKNOWN in error.codes
+        is_doubtful = _NAME_UNKNOWN in error.codes or await source.may_be_proxy(tag)
         return Presence.UNKNOWN if is_doubtful else Presence.ABSENT
     except ReplicatorError:
         return Presence.UNKNOWN

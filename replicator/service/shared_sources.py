@@ -50,9 +50,8 @@ class _ListedOnce:
     def name(self) -> RepositoryName:
         return self._repository.name
 
-    @property
-    def is_proxy(self) -> bool:
-        return self._repository.is_proxy
+    async def may_be_proxy(self, missing: Tag) -> bool:
+        return await self._repository.may_be_proxy(missing)
 
     @property
     def max_manifest_size(self) -> int:

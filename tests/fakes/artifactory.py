@@ -30,6 +30,7 @@ class FakeArtifactory:
         self.storage = MemoryStorage()
         self.faults = Faults()
         self.keys = keys
+        self.types: dict[str, str] = {}  # LOCAL unless said otherwise
         self.may_redeploy = True
         self.users = Users(passwords, realm="Artifactory Realm", readers=readers)
         front = before(
@@ -50,7 +51,10 @@ class FakeArtifactory:
     async def _repositories(self, request: Request) -> Response:
         if (refusal := self.users.refusal(request)) is not None:
             return refusal.response()
-        entries = [{"key": key, "type": "LOCAL", "packageType": "Docker"} for key in self.keys]
+        entries = [
+            {"key": key, "type": self.types.get(key, "LOCAL"), "packageType": "Docker"}
+            for key in self.keys
+        ]
         return JSONResponse(entries)
 
     async def _no_catalogue(self, request: Request) -> Response:

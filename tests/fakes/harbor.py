@@ -20,6 +20,7 @@ from replicator.embedded.refusal import Refusal
 from replicator.embedded.server import EmbeddedRegistry
 from replicator.oci.digest import Digest
 from tests.fakes.front import before
+from tests.fakes.harbor_proxy import HarborProxies
 from tests.fakes.token_service import NOBODY, TokenService
 from tests.support.faults import Faults
 
@@ -78,6 +79,8 @@ class FakeHarbor:
         self.pull_only: set[str] = set()
         self.immutable: set[str] = set()
         self.cannot_create: set[str] = set()
+        self.cannot_read: set[str] = set()  # robots that may not read their project
+        self.proxies = HarborProxies(self.storage)
         self.tokens = HarborTokens(passwords, realm="/service/token", private=private, clock=clock)
         self.tokens.projects = set(projects)
         projects_path = "/api/v2.0/projects"
@@ -86,6 +89,7 @@ class FakeHarbor:
                 Route(projects_path, self._head_project, methods=["HEAD"]),
                 Route(projects_path, self._list_projects, methods=["GET"]),
                 Route(projects_path, self._create_project, methods=["POST"]),
+                Route(f"{projects_path}/{{project}}", self._project, methods=["GET"]),
                 Route(f"{projects_path}/{{project}}/repositories", self._repositories),
                 Route(
                     f"{projects_path}/{{project}}/repositories/{{name}}/artifacts", self._artifacts
@@ -100,7 +104,9 @@ class FakeHarbor:
             self.faults,
         )
         self.registry = EmbeddedRegistry(
-            self.storage, auth=self.tokens, wrap=lambda app: self._cookies(front(self._core(app)))
+            self.storage,
+            auth=self.tokens,
+            wrap=lambda app: self._cookies(front(self._core(self.proxies.wrap(app)))),
         )
 
     @property
@@ -176,7 +182,23 @@ class FakeHarbor:
     async def _list_projects(self, request: Request) -> Response:
         user = self._user(request)
         seen = [name for name in sorted(self.projects) if user or name not in self.tokens.private]
-        return self._page(request, [{"name": name} for name in seen])
+        wanted = request.query_params.get("q", "")
+        found = [self._shown(name) for name in seen if wanted in ("", f"name={name}")]
+        return self._page(request, found)
+
+    async def _project(self, request: Request) -> Response:
+        project = request.path_params["project"]
+        if (refusal := self._refusal(request, project)) is not None:
+            return refusal
+        if self._user(request) in self.cannot_read:
+            return _error(403, "FORBIDDEN", "forbidden")
+        if project not in self.projects:
+            return _error(404, "NOT_FOUND", f"project {project} not found")
+        return JSONResponse(self._shown(project))
+
+    def _shown(self, project: str) -> dict[str, Any]:
+        upstream = {"registry_id": 1} if project in self.proxies.projects else {}
+        return {"name": project, "project_id": 2, **upstream}
 
     async def _create_project(self, request: Request) -> Response:
         user = self._user(request)
@@ -209,7 +231,7 @@ class FakeHarbor:
             return self._page(request, [])
         tags: dict[Digest, list[str]] = {}
         signed: set[str] = set()
-        for tag in reversed(self.storage.tags(path)):
+        for tag in reversed(self.proxies.shown(path)):
             if tag.startswith("sha256-"):
                 signed.add(tag.removeprefix("sha256-")[:64])
             else:

@@ -31,8 +31,15 @@ class FakeNexus:
         self.storage = MemoryStorage()
         self.faults = Faults()
         self.redeploys = redeploys
+        self.types: dict[str, str] = {}  # of all its repositories; a connector does not tell
         self.users = Users(passwords, realm="Sonatype Nexus Repository Manager", readers=readers)
-        front = before([Route("/v2/{path:path}/tags/list", self._tags)], self.faults)
+        front = before(
+            [
+                Route("/v2/{path:path}/tags/list", self._tags),
+                Route("/service/rest/v1/repositories", self._repositories),
+            ],
+            self.faults,
+        )
         self.registry = EmbeddedRegistry(
             self.storage,
             auth=self.users,
@@ -53,6 +60,14 @@ class FakeNexus:
             place = f"http://nexus.internal:8081/repository/images/v2/{path}/tags/list"
             headers["Link"] = f'<{place}?n={size}&last={page[-1]}>; rel="next"'
         return JSONResponse({"name": path, "tags": [*page, None]}, headers=headers)
+
+    async def _repositories(self, request: Request) -> Response:
+        if not self.types:
+            return Response("<html>Not Found</html>", 404, media_type="text/html")
+        entries = [
+            {"name": name, "format": "docker", "type": type_} for name, type_ in self.types.items()
+        ]
+        return JSONResponse([*entries, {"name": "maven", "format": "maven2", "type": "proxy"}])
 
     def _guarded(self, app: ASGIApp) -> ASGIApp:
         """Refuse to move a tag where redeploying is disabled."""

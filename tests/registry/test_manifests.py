@@ -75,15 +75,15 @@ async def test_an_empty_digest_in_the_answer_tells_a_pull_through_proxy(
 ):
     stored = store_image(faulty.storage, "team/app", "v1")
     store_image(faulty.storage, "other/app", "v1")
-    assert not repository.is_proxy
+    assert not await repository.may_be_proxy(V1)
     faults.add(fault.set_header("Docker-Content-Digest", ""), *GET)
 
     manifest = await repository.get_manifest(Tag("v1"))
 
     assert manifest.digest == stored.digest
-    assert repository.is_proxy
-    assert client.registry.repository("team/other").is_proxy
-    assert not client.registry.repository("other/app").is_proxy
+    assert await repository.may_be_proxy(V1)
+    assert await client.registry.repository("team/other").may_be_proxy(V1)
+    assert not await client.registry.repository("other/app").may_be_proxy(V1)
 
 
 async def test_a_registry_whose_heads_say_nothing_is_asked_by_get_from_then_on(

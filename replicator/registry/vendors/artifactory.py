@@ -17,6 +17,8 @@ from replicator.registry.vendors.api import Api
 from replicator.registry.vendors.vendor import Paths, Rows, nothing
 
 _PAGE_SIZE: Final = 100
+# Types of repositories that hold what was pushed to them.
+_OWN: Final = frozenset({"LOCAL", "FEDERATED"})
 
 
 class Artifactory:
@@ -27,6 +29,7 @@ class Artifactory:
     def __init__(self, api: Api, host: str) -> None:
         self._api = api
         self._host = host
+        self._types: dict[str, str] = {}
 
     def tags(self, tags: Tags) -> Rows:
         return nothing()
@@ -37,10 +40,21 @@ class Artifactory:
             async for names in self._catalogue(each):
                 yield [f"{each}/{name}" for name in names]
 
+    async def is_proxy(self, path: str) -> bool | None:
+        """Say whether a key is a remote repository, or a virtual one, which may have some."""
+        key = path.partition("/")[0]
+        if key not in self._types:
+            try:
+                await self._keys()
+            except errors.RegistryError:
+                return None
+        return None if key not in self._types else self._types[key] not in _OWN
+
     async def _keys(self) -> list[str]:
         page = await self._api.get("repositories?packageType=docker", on=self._host)
-        keys = (each.get("key") for each in page.entries(""))
-        return [key for key in keys if isinstance(key, str)]
+        found = [each for each in page.entries("") if isinstance(each.get("key"), str)]
+        self._types = {each["key"]: str(each.get("type")).upper() for each in found}
+        return list(self._types)
 
     async def _catalogue(self, key: str) -> AsyncGenerator[list[Any], None]:
         """Yield the names of a key's images, without the key.

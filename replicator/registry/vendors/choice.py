@@ -19,7 +19,7 @@ from replicator.registry.slots import Limits
 from replicator.registry.tokens import basic_header
 from replicator.registry.vendors.api import Api
 from replicator.registry.vendors.authorizers import FromLogin, bearer_header
-from replicator.registry.vendors.vendor import Creator, TagRemover, Vendor
+from replicator.registry.vendors.vendor import Creator, ProxyTeller, TagRemover, Vendor
 
 
 class Vendors:
@@ -44,6 +44,7 @@ class Vendors:
         self._login_name = login or sender.registry
         self._with_other_logins: dict[str, Vendors] = {}
         self._vendors: dict[str, Vendor | None] = {}
+        self._proxy_teller: ProxyTeller | None = None
 
     def of(self, profile: Profile, path: str = "") -> Vendor | None:
         """Return the adapter for *profile*'s kind, with the login for *path*; None if none."""
@@ -132,6 +133,24 @@ class Vendors:
         """Return what deletes tags for *profile*'s kind, None where the registry itself does."""
         vendor = self.of(profile, path)
         return vendor if isinstance(vendor, TagRemover) else None
+
+    def proxy_teller(self, profile: Profile, path: str = "") -> ProxyTeller | None:
+        """Return what tells proxies for *profile*'s kind, None where there is no such thing."""
+        if prefix := login_for(path, self._sender.settings.logins):
+            return self._with_login(prefix).proxy_teller(profile)
+        if profile.kind == "nexus":
+            return self._nexus()
+        vendor = self.of(profile)
+        return vendor if isinstance(vendor, ProxyTeller) else None
+
+    def _nexus(self) -> ProxyTeller:
+        """Its API lists nothing better than the registry does, and so is no adapter of its own."""
+        from replicator.registry.vendors.nexus import Nexus
+
+        if self._proxy_teller is None:
+            api = Api(self.with_password(), "service/rest/v1")
+            self._proxy_teller = Nexus(api, self._sender.registry)
+        return self._proxy_teller
 
     def with_password(self) -> Sender:
         """Return what sends the login by Basic, whatever the registry asks for elsewhere."""

@@ -32,9 +32,13 @@ class Harbor:
     def __init__(self, api: Api, host: str) -> None:
         self._api = api
         self._host = host
+        self._proxies: dict[str, bool] = {}
 
     async def tags(self, tags: Tags) -> Rows:
-        """List the tags of artifacts; those of signatures as well where there are any."""
+        """List the tags of artifacts; those of signatures as well where there are any.
+
+        Of a pull-through cache nothing is listed: it has but a part of what its upstream has.
+        """
         place = _artifacts(tags.name.path)
         seen: set[Any] = set()
         has_hidden = False
@@ -42,6 +46,8 @@ class Harbor:
             artifacts = page.entries("")
             has_hidden = has_hidden or any(each.get("accessories") for each in artifacts)
             rows = [row for each in artifacts for row in _rows(each)]
+            if rows and not seen and await self.is_proxy(tags.name.path):
+                return
             seen.update(row.name for row in rows)
             if rows:
                 yield rows
@@ -70,6 +76,17 @@ class Harbor:
                 f"{self._host}: there is no project {project}", registry=self._host
             )
 
+    async def is_proxy(self, path: str) -> bool | None:
+        """Say whether the project of *path* is a pull-through cache; None if we may not know."""
+        project = path.partition("/")[0]
+        if project not in self._proxies:
+            found = await self._project(project)
+            if found is None:
+                return None
+            upstream = found.get("registry_id")
+            self._proxies[project] = isinstance(upstream, int) and upstream > 0
+        return self._proxies[project]
+
     async def create(self, path: str) -> bool:
         """Make the private project that *path* begins with; repositories come by themselves."""
         project = path.partition("/")[0]
@@ -90,6 +107,23 @@ class Harbor:
         """
         place = f"{_artifacts(path)}/{_quoted(tag)}/tags/{_quoted(tag)}"
         await self._api.delete(place, on=f"{self._host}/{path}:{tag}")
+
+    async def _project(self, project: str) -> dict[str, Any] | None:
+        """Return a project; robots may not read theirs, but are shown it in the list."""
+        on = f"{self._host}/{project}"
+        try:
+            found = (await self._api.get(f"projects/{_quoted(project)}", on=on)).value
+            return found if isinstance(found, dict) else None
+        except (errors.Denied, errors.Unauthorized):
+            pass
+        except errors.RegistryError:
+            return None
+        try:
+            query = f"page=1&page_size={_PAGE_SIZE}&q=name%3D{_quoted(project)}"
+            listed = (await self._api.get(f"projects?{query}", on=on)).entries("")
+        except errors.RegistryError:
+            return None
+        return next((each for each in listed if each.get("name") == project), None)
 
     async def _projects(self) -> AsyncGenerator[str, None]:
         async for page in self._pages("projects", "", on=self._host):

@@ -71,6 +71,15 @@ class TagRemover(Protocol):
         ...
 
 
+@runtime_checkable
+class ProxyTeller(Protocol):
+    """Tells where a registry is a pull-through proxy of another one."""
+
+    async def is_proxy(self, path: str) -> bool | None:
+        """Say whether the repository at *path* is a proxy's; None if nobody tells us."""
+        ...
+
+
 async def nothing() -> AsyncGenerator[Sequence[Any], None]:
     """List nothing, so that the registry is asked itself: the vendor's API does not know better."""
     pages: Sequence[Sequence[Any]] = ()

@@ -50,7 +50,8 @@ async def test_a_hundred_artifacts_cost_one_request(start_harbor):
     }
 
     assert await observed(client.registry.repository(PATH)) == images
-    assert len(harbor.registry.requests) == harbor.registry.requests.count(*API) == 3
+    # Three pages, and whether the project is a pull-through cache.
+    assert len(harbor.registry.requests) == harbor.registry.requests.count(*API) == 4
 
 
 async def test_all_tags_of_one_artifact_come_at_once_with_the_digest_of_the_index(start_harbor):
@@ -61,7 +62,7 @@ async def test_all_tags_of_one_artifact_come_at_once_with_the_digest_of_the_inde
     found = await observed(client.registry.repository(PATH))
 
     assert found == {f"v{number}": index.digest for number in range(120)}
-    assert len(harbor.registry.requests) == 1
+    assert len(harbor.registry.requests) == 2
 
 
 async def test_the_tags_of_signatures_are_listed_although_the_api_hides_them(start_harbor):
@@ -79,7 +80,7 @@ async def test_a_private_project_is_listed_with_the_login(start_harbor):
     image = store_image(harbor.storage, PATH, "v1")
 
     assert await observed(client.registry.repository(PATH)) == {"v1": image.digest}
-    assert len(harbor.registry.requests) == 1
+    assert len(harbor.registry.requests) == 2
 
 
 async def test_a_robot_that_may_only_pull_lists_at_the_registry_and_that_is_said_once(start_harbor):
@@ -109,6 +110,50 @@ async def test_an_api_that_opens_while_the_registry_is_listed_shows_no_tag_twice
     rest = [each async for page in pages for each in page]
 
     assert len({each.tag for each in (*first, *rest)}) == len(first) + len(rest) == 1500
+
+
+async def test_a_cache_lists_what_its_upstream_has_and_is_never_trusted_to_lack_it(start_harbor):
+    harbor, client = await start_harbor(login=ADMIN)
+    harbor.proxies.projects.add("project")
+    for tag in ("v1", "v2"):
+        store_image(harbor.storage, PATH, tag)
+    repository = client.registry.repository(PATH)
+    await repository.get_manifest(Tag("v1"))
+
+    assert set(await observed(repository)) == {"v1", "v2"}
+    again = client.registry.repository(PATH)
+    harbor.proxies.is_down = True
+    assert set(await observed(again)) == {"v1"}
+    with pytest.raises(NotFound):
+        await again.resolve(Tag("v2"))
+    assert await again.may_be_proxy(Tag("v2"))
+
+
+async def test_that_a_project_is_a_cache_is_asked_for_by_somebody_who_pulled_nothing(
+    start_harbor, open_client
+):
+    harbor, client = await start_harbor(login=ADMIN)
+    harbor.proxies.projects.add("project")
+
+    assert await client.registry.repository(PATH).may_be_proxy(Tag("v2"))
+
+
+@pytest.mark.parametrize("is_proxy", [True, False])
+async def test_a_robot_that_may_not_read_its_project_finds_it_in_the_list(start_harbor, is_proxy):
+    harbor, client = await start_harbor(login=ROBOT, private=("project",))
+    harbor.cannot_read = {ROBOT.username}
+    if is_proxy:
+        harbor.proxies.projects.add("project")
+
+    assert await client.registry.repository(PATH).may_be_proxy(Tag("v2")) is is_proxy
+
+
+async def test_what_may_be_a_cache_is_not_trusted_either(start_harbor):
+    harbor, client = await start_harbor(login=ROBOT, private=("project",))
+    harbor.pull_only = {ROBOT.username}
+    harbor.faults.add(fault.answer(403), "GET", r"/api/v2\.0/projects\?")
+
+    assert await client.registry.repository(PATH).may_be_proxy(Tag("v2"))
 
 
 async def test_a_repository_that_is_missing_is_not_an_empty_one(start_harbor):
@@ -323,5 +368,5 @@ async def test_a_rule_that_selects_most_of_them_goes_on_with_the_api(start_harbo
         store_image(harbor.storage, PATH, f"1.{number}", seed=str(number))
 
     assert await listed_by_a_rule(client) == []
-    assert harbor.registry.requests.count(*API) == 10
+    assert harbor.registry.requests.count(*API) == 11
     assert harbor.registry.requests.count("GET", r"/tags/list", status=200) == 1

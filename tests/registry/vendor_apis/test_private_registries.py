@@ -68,6 +68,43 @@ class TestNexus:
             await push_image(repository, seed="two")
 
 
+@pytest.mark.parametrize(
+    ("types", "path", "may_be_proxy"),
+    [
+        ({"images": "hosted"}, "team/app", False),
+        ({"images": "hosted", "hub": "proxy"}, "team/app", True),
+        ({"images": "hosted", "hub": "proxy"}, "images/app", False),
+        ({"images": "hosted", "hub": "proxy"}, "hub/app", True),
+        ({"images": "hosted", "all": "group"}, "all/app", True),
+        ({}, "team/app", True),
+    ],
+)
+async def test_nexus_is_trusted_to_lack_a_tag_where_it_is_known_to_be_no_proxy(
+    start, open_client, types, path, may_be_proxy
+):
+    nexus = FakeNexus(PASSWORDS)
+    nexus.types = types
+    await start(nexus.registry)
+    client = open_client(nexus.registry.host, login=ALICE, kind="nexus")
+
+    assert await client.registry.repository(path).may_be_proxy(Tag("v1")) is may_be_proxy
+
+
+@pytest.mark.parametrize(
+    ("path", "may_be_proxy"),
+    [("images/app", False), ("remote/app", True), ("virtual/app", True), ("other/app", True)],
+)
+async def test_artifactory_is_trusted_to_lack_a_tag_of_its_local_repositories_alone(
+    start, open_client, path, may_be_proxy
+):
+    fake = FakeArtifactory(PASSWORDS, keys=("images", "remote", "virtual"))
+    fake.types = {"remote": "REMOTE", "virtual": "VIRTUAL"}
+    await start(fake.registry)
+    client = open_client(fake.registry.host, login=ALICE, kind="artifactory")
+
+    assert await client.registry.repository(path).may_be_proxy(Tag("v1")) is may_be_proxy
+
+
 class TestArtifactory:
     @pytest.fixture
     async def artifactory(self, start):

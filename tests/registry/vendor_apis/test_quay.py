@@ -6,6 +6,7 @@ import pytest
 
 from replicator.errors import Denied, NotFound, Unauthorized
 from replicator.events import BlobOutcome
+from replicator.oci.reference import Tag
 from replicator.registry.settings import Create, Credentials
 from tests.fakes.quay import FakeQuay
 from tests.registry.test_repository import blob_of, send
@@ -88,6 +89,34 @@ async def test_a_robots_secret_is_not_sent_to_the_api(start_quay):
 
     # With Basic the API would have answered 401.
     assert await observed(client.registry.repository(PATH)) == {"v1": image.digest}
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "is_doubtful"),
+    [
+        ("MANIFEST_UNKNOWN", "manifest unknown", False),
+        ("TAG_EXPIRED", "Tag connect-404 was deleted or has expired.", False),
+        ("MANIFEST_UNKNOWN", "HTTPConnectionPool(host='up', port=80): Max retries exceeded", True),
+        ("MANIFEST_UNKNOWN", "[Errno 111] Connection refused", True),
+    ],
+)
+async def test_a_proxy_organisation_is_known_by_how_it_lacks_a_tag(
+    start_quay, code, message, is_doubtful
+):
+    quay, client = await start_quay(login=ROBOT)
+    store_image(quay.storage, PATH, "v1")
+    body = fault.error_body(code, message)
+    quay.faults.add(fault.answer(404, body), "GET", "/manifests/connect-404")
+
+    repository = client.registry.repository(PATH)
+    assert await repository.may_be_proxy(Tag("connect-404")) is is_doubtful
+
+
+async def test_a_tag_that_has_come_back_meanwhile_is_not_gone(start_quay):
+    quay, client = await start_quay(login=ROBOT)
+    store_image(quay.storage, PATH, "v1")
+
+    assert await client.registry.repository(PATH).may_be_proxy(Tag("v1"))
 
 
 async def test_a_repository_that_is_missing_is_not_found(start_quay):
