@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
 
@@ -21,8 +22,10 @@ class SharedSources:
     """Opens the source repositories of rules that run together."""
 
     def __init__(self, registries: Registries, sources: Iterable[Source]) -> None:
+        sources = tuple(sources)
         self._registries = registries
-        self._sources = tuple(sources)
+        self._named = Counter(each.repository for each in sources)
+        self._patterns = [each for each in sources if each.repository is None]
         self._shared: dict[RepositoryName, _ListedOnce] = {}
 
     def repository(self, name: RepositoryName) -> RepositoryReader:
@@ -30,9 +33,13 @@ class SharedSources:
         if name in self._shared:
             return self._shared[name]
         repository = self._registries.repository(name)
-        if sum(source.match(name) is not None for source in self._sources) < 2:
+        if self._readers(name) < 2:
             return repository
         return self._shared.setdefault(name, _ListedOnce(repository))
+
+    def _readers(self, name: RepositoryName) -> int:
+        """Count the rules that read a repository; most name it, and need not be looked through."""
+        return self._named[name] + sum(each.match(name) is not None for each in self._patterns)
 
 
 class _ListedOnce:
