@@ -74,7 +74,9 @@ def create_engine(url: URL) -> AsyncEngine:
                 "application_name": "replicate",
             },
         )
-    engine = create_async_engine(url)
+    # Every transaction ends before its connection goes back, so that there is nothing to roll back;
+    # the driver would ask its thread to, each time.
+    engine = create_async_engine(url, pool_reset_on_return=None)
     event.listen(engine.sync_engine, "do_connect", _try)
     event.listen(engine.sync_engine, "connect", _set_up)
     event.listen(engine.sync_engine, "begin", _begin)
