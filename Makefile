@@ -6,7 +6,7 @@ TOOLS := .tools/bin
 CPUS  ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo tools test slow test-servers conformance bench bench-quick bench-resume bench-memory bench-plots lint format \
+.PHONY: help install demo tools test slow test-chaos soak test-servers conformance bench bench-quick bench-resume bench-memory bench-plots lint format \
 	lock clean image test-image test-kube chart-readme docs docs-reference
 
 help: ## Show this list
@@ -32,7 +32,14 @@ test: install tools ## Run the fast suite against real registries
 	$(VENV)/bin/pytest -n $(CPUS) --dist worksteal -m "not slow and not servers"
 
 slow: install tools ## Run the tests that take minutes
-	$(VENV)/bin/pytest -m slow
+	$(VENV)/bin/pytest -m slow --ignore tests/chaos
+
+test-chaos: install tools ## Kill services at every step, and take away what they use (ten minutes and more)
+	@.ci/install-packages faketime
+	$(VENV)/bin/pytest -m slow -s tests/chaos
+
+soak: install tools ## Let everything fail at random for long (MINUTES=30, SEED=n)
+	$(VENV)/bin/python -m tests.chaos.soak $(or $(MINUTES),30) $(SEED)
 
 test-servers: install tools ## Run the contract against every server, the slowly built as well
 	@.ci/install-servers $(TOOLS)

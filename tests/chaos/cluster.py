@@ -44,16 +44,18 @@ class Member:
 
 @dataclass(slots=True)
 class Cluster:
-    """*arms* is what tests.support.armed takes besides the traps that all of them share."""
+    """*arms* is what tests.support.armed takes besides the traps that all of them share.
+
+    *wrap* stands before the command of each process.
+    """
 
     folder: Path
     database: str
     roles: Sequence[str] = ROLES
     arms: Mapping[str, Any] = field(default_factory=dict)
-    variables: Mapping[str, str] = field(default_factory=dict)
+    wrap: Sequence[str] = ()
     members: list[Member] = field(default_factory=list)
     gone: list[Member] = field(default_factory=list)
-    _is_ending: bool = False
 
     @property
     def traps(self) -> Path:
@@ -68,28 +70,24 @@ class Cluster:
         new.write_text(str(int(how)))
         new.rename(self.traps / place)
 
-    def disarm(self, place: str) -> None:
-        (self.traps / place).unlink(missing_ok=True)
-
     def caught(self, place: str) -> list[int]:
         """Return the processes that got their signal at *place*."""
         files = self.traps.glob(f"{place}.*")
         return [int(file.suffix[1:]) for file in files if file.suffix[1:].isdigit()]
 
-    def start(self, role: str, *, wrap: Sequence[str] = (), **arms: Any) -> Member:
-        """Start one more process; *wrap* stands before its command."""
+    def start(self, role: str) -> Member:
+        """Start one more process."""
         armed = {
             "timing": TIMING,
             "largest": LARGEST,
             "traps": str(self.traps),
             **self.arms,
-            **arms,
         }
-        variables = {**self.variables, "REPLICATOR_DATABASE": self.database}
+        variables = {"REPLICATOR_DATABASE": self.database}
         settings = [f"{n}={v}" for n, v in environment(self.folder, variables).items()]
         config = self.folder / "config.toml"
         program = [sys.executable, "-m", "tests.support.armed", json.dumps(armed), config, role]
-        command = ["env", "-i", "-C", self.folder, *settings, *wrap, *program]
+        command = ["env", "-i", "-C", self.folder, *settings, *self.wrap, *program]
         member = Member(role, ServerProcess(command))
         self.members.append(member)
         return member
@@ -101,26 +99,17 @@ class Cluster:
                 member.process.stop()
                 self.members.remove(member)
                 self.gone.append(member)
-                if not self._is_ending:
-                    self.start(member.role)
+                self.start(member.role)
 
     def signal(self, member: Member, how: signal.Signals) -> None:
         os.kill(member.pid, how)
 
     def end(self) -> None:
         """Ask all to end, and wait until they have."""
-        self._is_ending = True
         for member in self.members:
             if not member.process.ended:
                 os.kill(member.pid, signal.SIGCONT)
                 member.process.stop()
-
-    def stop_role(self, role: str) -> None:
-        """End all of a role, and let none come after them."""
-        for member in [member for member in self.members if member.role == role]:
-            self.members.remove(member)
-            self.gone.append(member)
-            member.process.stop()
 
 
 @contextmanager
