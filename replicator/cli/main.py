@@ -20,6 +20,7 @@ from replicator.cli import (
     database,
     demo,
     explain,
+    importing,
     login,
     registry,
     rules,
@@ -70,6 +71,7 @@ app.add_typer(credentials.app, name="credential")
 app.add_typer(tokens.app, name="token")
 app.command(name="audit", epilog=audit.EXAMPLES)(audit.audit)
 app.add_typer(database.app, name="db")
+app.command(name="import", epilog=importing.EXAMPLES)(importing.import_)
 app.command(name="demo", epilog=demo.EXAMPLES)(demo.demo)
 
 
@@ -79,12 +81,19 @@ def main() -> None:
     0 success or nothing to do · 1 failed · 2 usage or configuration · 3 partial · 4 a rule
     selected nothing · 130 interrupted by Ctrl-C, 143 by SIGTERM.
     """
-    code = _exit_code(Session())
+    code = _complete() if "_REPLICATE_COMPLETE" in os.environ else _exit_code(Session())
     _flush()
     # The interpreter looks through all objects once more before it ends, most of them modules:
     # 0.15 s of a command that does next to nothing.
     gc.freeze()
     sys.exit(code)
+
+
+def _complete() -> int:
+    """Tell the shell what there is to offer."""
+    from replicator.cli.bash_words import with_whole_words
+
+    return with_whole_words(os.environ, lambda: _exit_code(Session()))
 
 
 def _show_version(wanted: bool | None) -> None:

@@ -22,7 +22,8 @@ _ANY_TABLE = re.compile(r"^\[", re.MULTILINE)
 _HERE = Path(__file__).parent
 
 _WRAPPER = """\
-#!/bin/sh
+#!/bin/bash
+set -o pipefail
 # A configuration that the page wrote counts, as it would for its reader.
 if [ -e config.toml ]; then unset REPLICATOR_CONFIG; fi
 case " $* " in
@@ -35,6 +36,9 @@ case " $* " in
         kill -0 $! || {{ cat serve.log; exit 1; }}
         sleep 0.05
     done ;;
+*" import "*)
+    # What it writes is a configuration as those of the pages are.
+    {python} -m replicator "$@" | {python} -m tests.docs.stage {source} {destination} ;;
 *" --password-stdin "*) exec {python} -m replicator "$@" ;;
 *" login "*) exec {python} {here}/type_login.py {python} -m replicator "$@" ;;
 *) exec {python} -m replicator "$@" ;;
@@ -55,7 +59,12 @@ class Stage:
 
     def set_up(self) -> dict[str, str]:
         """Lay out the folder, and return the variables that the commands find."""
-        wrapper = _WRAPPER.format(python=shlex.quote(sys.executable), here=_HERE)
+        wrapper = _WRAPPER.format(
+            python=shlex.quote(sys.executable),
+            here=_HERE,
+            source=self.source.host,
+            destination=self.destination.host,
+        )
         for place in ("bin", ".venv/bin"):
             (self.folder / place).mkdir(parents=True)
             program = self.folder / place / "replicate"
@@ -113,3 +122,8 @@ class Stage:
     def _endpoint(self, host: str) -> str:
         ours = self.destination if host.endswith(".example.com") else self.source
         return f'endpoint = "{ours.host}"\nplain_http = true'
+
+
+if __name__ == "__main__":
+    _stage = Stage(Path(), Address(sys.argv[1]), Address(sys.argv[2]), "")
+    sys.stdout.write(_stage.lead(sys.stdin.read()))
