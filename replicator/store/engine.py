@@ -77,19 +77,23 @@ def create_engine(url: URL) -> AsyncEngine:
     # Every transaction ends before its connection goes back, so that there is nothing to roll back;
     # the driver would ask its thread to, each time.
     engine = create_async_engine(url, pool_reset_on_return=None)
-    event.listen(engine.sync_engine, "do_connect", _try)
+    event.listen(engine.sync_engine, "do_connect", _connect)
     event.listen(engine.sync_engine, "connect", _set_up)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
 
-def _try(dialect: object, record: object, arguments: list[Any], options: object) -> None:
-    """Fail here, and not in the driver's thread, when the file cannot be opened.
+def _connect(dialect: Any, record: object, arguments: list[Any], options: Any) -> Any:
+    """Open a file, and fail here, not in the driver's thread, when that cannot be done.
 
     That thread reports once more after the failure, by when the event loop may be gone, and
     then prints a trace. (aiosqlite 0.22)
     """
+    from replicator.store.visits import VisitingConnection
+
     sqlite3.connect(arguments[0]).close()
+    connection = dialect.connect(*arguments, **options)
+    return VisitingConnection(dialect.loaded_dbapi, connection.driver_connection)
 
 
 def _set_up(connection: Any, record: object) -> None:
