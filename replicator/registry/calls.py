@@ -32,6 +32,8 @@ class Call:
     - *content* can be sent again, *body* cannot.
     - *settled* is asked after a failure whether the request has been carried out all the same.
     - *refine* gives the error of a refusal a better name, from the answer.
+    - *gives_way* is asked after a challenge, which may have told what the registry is: true if
+      the call is not worth a login any more.
     - *holds_place*: the caller has a place for a blob, so no other is taken.
     - *limit*: the most bytes of an answer that are read.
     - *patience*: seconds until the answer begins; None for the registry's idle limit.
@@ -49,6 +51,7 @@ class Call:
     body: Body | None = None
     settled: Callable[[], Awaitable[bool]] | None = None
     refine: Callable[[Answer, errors.RegistryError], errors.RegistryError] | None = None
+    gives_way: Callable[[], bool] | None = None
     holds_place: bool = False
     limit: int = MAX_ERROR_SIZE
     patience: float | None = None

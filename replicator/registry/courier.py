@@ -163,6 +163,8 @@ class Courier:
     async def _challenged(self, call: Call, response: httpx.Response, used: str | None) -> bool:
         headers = response.headers
         self._knowledge.recognise(headers.get("www-authenticate", ""))
+        if call.gives_way is not None and call.gives_way():
+            return False
         return await self._authenticator.challenged(response.url, headers, call.scopes, used)
 
     async def _transmit(

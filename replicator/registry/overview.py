@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from math import ceil
 from typing import Any, Final, TypeVar
 
-from replicator.errors import InvalidDigest, InvalidReference, RegistryError
+from replicator.errors import InvalidDigest, InvalidReference, RegistryError, Unauthorized
+from replicator.events import RequestKind
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
+from replicator.registry.calls import Call
 from replicator.registry.pagination import MAX_NAMES
+from replicator.registry.profile import GENERIC
 from replicator.registry.protocols import ListedTag, NeededDigests
 from replicator.registry.sending import Sender
 from replicator.registry.tags import Tags
@@ -26,6 +29,10 @@ _DOWN_FOR: Final = 300.0
 # Pages of a vendor's listing that are read before anybody asks whether names would be cheaper:
 # those are a page or two in all, so that the question costs little in comparison.
 _PAGES_BEFORE_NAMES: Final = 3
+# Of how many tags one at most is wanted, for the names to be worth that question.
+_CHOOSY: Final = 10
+# As many as Quay puts on a page.
+_CUT_DOWN: Final = 100
 # Pages in a row without anything new. Where the newest come first, a page may repeat the one
 # before it, as things are pushed meanwhile.
 _MOST_REPEATED: Final = 3
@@ -43,6 +50,7 @@ class Overview:
         self._sender = sender
         self._vendors = vendors
         self._refused: dict[str, float] = {}
+        self._was_pinged = False
 
     async def tags(
         self, plain: Tags, needed: NeededDigests | None = None
@@ -54,15 +62,19 @@ class Overview:
         path = plain.name.path
         vendor, refusal, has_begun = self._vendor(path), None, False
         if vendor is None:
-            async with aclosing(plain.list()) as pages:
-                async for page in pages:
-                    # The first answer may tell what the registry is, and so of a better way.
-                    if not has_begun and (vendor := self._vendor(path)) is not None:
-                        break
-                    has_begun = True
-                    yield tuple(map(ListedTag, page))
-                else:
-                    return
+            try:
+                async with aclosing(plain.list(lambda: self._vendor(path) is not None)) as pages:
+                    async for page in pages:
+                        # The first answer may tell what the registry is, and so of a better way.
+                        if not has_begun and (vendor := await self._told(path, page)) is not None:
+                            break
+                        has_begun = True
+                        yield tuple(map(ListedTag, page))
+                    else:
+                        return
+            except Unauthorized:
+                if has_begun or (vendor := self._vendor(path)) is None:
+                    raise
         async with aclosing(self._listed(vendor, plain)) as listing:
             try:
                 first = await _first(listing)
@@ -108,6 +120,27 @@ class Overview:
         if refusal is not None and not found:
             raise refusal
 
+    async def _told(self, path: str, page: tuple[Tag, ...]) -> Vendor | None:
+        """Return the vendor that the first page of names tells.
+
+        Quay lets everybody read what is public, and so shows no challenge, but cuts pages down:
+        then a ping is little compared with asking for the tags one by one.
+        """
+        is_unknown = self._sender.knowledge.profile.kind == GENERIC
+        if is_unknown and len(page) == _CUT_DOWN and not self._was_pinged:
+            self._was_pinged = True
+            call = Call(
+                RequestKind.PING,
+                "GET",
+                "",
+                self._sender.registry,
+                "GET /v2/",
+                gives_way=lambda: True,
+            )
+            with suppress(RegistryError):
+                await self._sender.send(call)
+        return self._vendor(path)
+
     async def _cheapest(
         self,
         first: tuple[ListedTag, ...],
@@ -117,7 +150,8 @@ class Overview:
     ) -> AsyncGenerator[tuple[ListedTag, ...], None]:
         """Go on with a vendor's *listing* as long as that is cheaper than names and HEADs.
 
-        How much of it is left is not known, so a few pages are read before the names are.
+        How much of it is left is not known, so a few pages are read before the names are; and
+        they are not where the rule wants more than a few of what came by then.
         """
         seen, number, largest = {each.tag for each in first}, 1, len(first)
         async for listed in listing:
@@ -127,7 +161,8 @@ class Overview:
             has_more = len(listed) == largest
             if needed is None or number != _PAGES_BEFORE_NAMES or not has_more:
                 continue
-            if self._sender.knowledge.profile.page_size > largest:
+            is_choosy = needed(tuple(seen)) * _CHOOSY < len(seen)
+            if is_choosy and self._sender.knowledge.profile.page_size > largest:
                 left = await self._left(plain, seen)
                 if left is not None and needed(left) < ceil(len(left) / largest):
                     yield tuple(map(ListedTag, left))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from typing import Final
 
@@ -43,12 +43,14 @@ class Tags:
     def name(self) -> RepositoryName:
         return self._name
 
-    async def list(self) -> AsyncGenerator[tuple[Tag, ...], None]:
-        """List the tags, page by page."""
+    async def list(
+        self, gives_way: Callable[[], bool] | None = None
+    ) -> AsyncGenerator[tuple[Tag, ...], None]:
+        """List the tags, page by page. Raises Unauthorized where it *gives_way*; see Call."""
         found: set[Tag] = set()
         began = self._sender.clock.monotonic()
         try:
-            async for page in self._pages():
+            async for page in self._pages(gives_way):
                 found.update(page)
                 yield page
         except NotFound:
@@ -97,7 +99,7 @@ class Tags:
                 raise
         self._is_too_long = self._digest_tags is None
 
-    def _pages(self) -> AsyncGenerator[tuple[Tag, ...], None]:
+    def _pages(self, gives_way: Callable[[], bool] | None) -> AsyncGenerator[tuple[Tag, ...], None]:
         call = Call(
             RequestKind.TAGS,
             "GET",
@@ -107,6 +109,7 @@ class Tags:
             scopes=(pull(self._name.path),),
             limit=MAX_PAGE_SIZE,
             refine=_refused,
+            gives_way=gives_way,
         )
         return names(
             self._sender, call, "tags", Tag, page_size=self._sender.knowledge.profile.page_size

@@ -7,10 +7,13 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from replicator.embedded.access import PULL, Access
 from replicator.embedded.memory import MemoryStorage
@@ -44,6 +47,8 @@ class QuayTokens(TokenService):
 
     def challenge(self, connection: HTTPConnection, needed: Sequence[Access]) -> str | None:
         self.service = connection.url.netloc
+        if self._is_public_read(connection, needed):
+            return None
         # Who deletes has to be able to push; what a mount reads is not asked for.
         wanted = [
             Access(
@@ -54,6 +59,20 @@ class QuayTokens(TokenService):
             for each in needed[:1]
         ]
         return super().challenge(connection, wanted)
+
+    def _is_public_read(self, connection: HTTPConnection, needed: Sequence[Access]) -> bool:
+        """Say whether nobody in particular may have it: then no token is asked for."""
+        return (
+            "authorization" not in connection.headers
+            and bool(needed)
+            and all(
+                each.kind == "repository"
+                and each.actions <= PULL
+                and self.exists(each.name)
+                and each.name.partition("/")[0] not in self.private
+                for each in needed
+            )
+        )
 
     async def answer(self, request: Request) -> Response:
         if request.method == "POST":
@@ -119,7 +138,7 @@ class FakeQuay:
         self.registry = EmbeddedRegistry(
             self.storage,
             auth=self.tokens,
-            wrap=before(
+            wrap=lambda app: before(
                 [
                     Route("/v2/", self._ping),
                     Route("/v2/_catalog", self._catalogue),
@@ -129,7 +148,7 @@ class FakeQuay:
                     Route(place, self._repository),
                 ],
                 self.faults,
-            ),
+            )(_habits(app)),
         )
 
     def exists(self, name: str) -> bool:
@@ -233,6 +252,29 @@ class FakeQuay:
         if not self._sees(request, namespace):
             return _api_error(401, "invalid_token", "Requires authentication")
         return None if self.exists(_path(request)) else _api_error(404, "not_found", "Not Found")
+
+
+def _habits(app: ASGIApp) -> ASGIApp:
+    """Cut pages down, ignore ranges of blobs, and refuse a type with a parameter."""
+
+    async def habits(scope: Scope, receive: Receive, send: Send) -> None:
+        path, headers = scope["path"], Headers(scope=scope)
+        if path.endswith("/tags/list"):
+            query = dict(parse_qsl(scope["query_string"].decode()))
+            query["n"] = str(min(int(query.get("n", _LARGEST_PAGE)), _LARGEST_PAGE))
+            scope = {**scope, "query_string": urlencode(query).encode()}
+        elif "/blobs/" in path:
+            kept = [
+                each for each in scope["headers"] if each[0] not in (b"range", b"if-none-match")
+            ]
+            scope = {**scope, "headers": kept}
+        elif scope["method"] == "PUT" and ";" in headers.get("content-type", ""):
+            refusal = Refusal(415, "MANIFEST_INVALID", "manifest invalid")
+            await refusal.response()(scope, receive, send)
+            return
+        await app(scope, receive, send)
+
+    return habits
 
 
 def _path(request: Request) -> str:

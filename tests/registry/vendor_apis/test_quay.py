@@ -52,6 +52,20 @@ async def test_the_digest_is_that_of_the_index(start_quay):
     assert await observed(client.registry.repository(PATH)) == {"v1": index.digest}
 
 
+@pytest.mark.parametrize("login", [None, OAUTH])
+async def test_a_thousand_tags_of_a_registry_that_nobody_named_cost_twelve_requests(
+    start_quay, login
+):
+    quay, client = await start_quay(login=login, client={"kind": "generic"})
+    images = {
+        f"{n}": store_image(quay.storage, PATH, f"{n}", seed=f"{n}").digest for n in range(1000)
+    }
+
+    assert await observed(client.registry.repository(PATH)) == images
+    assert client.registry.knowledge.profile.kind == "quay"
+    assert len(quay.registry.requests) <= 12
+
+
 async def test_a_page_that_shifts_while_it_is_read_shows_no_tag_twice(start_quay):
     quay, client = await start_quay()
     for number in range(250):
