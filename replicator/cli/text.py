@@ -46,5 +46,10 @@ def printable(text: str) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """Return the end of *text*, which tells names apart, in at most *width* characters."""
-    return text if len(text) <= width else f"…{text[len(text) - max(width, 1) + 1 :]}"
+    """Return *text* in at most *width* characters, one at least: its beginning, and more of its
+    end, which tells names apart."""
+    if len(text) <= width:
+        return text
+    head = max(width - 1, 0) // 3
+    tail = max(width - 1, 0) - head
+    return f"{text[:head]}…{text[len(text) - tail :]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from hypothesis import given
@@ -196,16 +197,44 @@ def test_images_and_the_total_are_shown_with_bytes_rate_and_time_left(meter, clo
     assert ways.startswith("moved 0 blobs, 5.0 MiB · mounted 1, 2.0 MiB · skipped 0, 0 B")
 
 
-def test_a_narrow_terminal_shows_the_end_of_a_long_name_and_all_numbers(meter, clock):
+@pytest.mark.parametrize("width", [60, 70, 80])
+def test_a_terminal_of_few_columns_shows_how_far_each_image_is_and_no_number_in_part(
+    meter, clock, width
+):
+    where = RepositoryName("registry.example.com:5000", "mirror/library/team/application")
+    for number in range(20):
+        digest = Digest.of(str(number).encode())
+        hear(
+            meter,
+            events.TagStarted(SOURCE, where, Tag(f"1.2.{number}-alpine"), {digest: 1000 * MIB}),
+            events.BlobProgressed(where, digest, 270 * MIB),
+        )
+    clock.now += 1
+    hear(meter, finished("failed", error="no"))
+
+    *images, total, ways = drawn(meter, width=width).splitlines()
+
+    assert len(images) == 12
+    for number, line in enumerate(images):
+        assert len(line) <= width
+        name, percent, rate, left = re.split(r"  +", re.sub(r"[━╸╺]+", "", line).strip())
+        assert re.fullmatch(rf"regis.*….*\.{number}-alpine", name)
+        assert (percent, rate, left) == ("27 %", "270.0 MiB/s", "2.7 s")
+    assert total.startswith("total · 0 images")
+    assert "5.3 GiB/s" in total
+    assert ways.startswith("1 failed · moved 0 blobs, 5.3 GiB · ")
+
+
+def test_a_narrow_terminal_shows_both_ends_of_a_long_name_and_all_numbers(meter, clock):
     tag = "1.2.3-" + "long" * 20 + "-arm64"
     hear(meter, started(tag, one=1000 * MIB))
     clock.now += 1
     hear(meter, events.BlobProgressed(HERE, ONE, 123 * MIB))
 
-    image, *_ = drawn(meter, width=80).splitlines()
+    image, *_ = drawn(meter, width=90).splitlines()
 
-    assert len(image) <= 80
-    assert image.startswith("…")
+    assert len(image) <= 90
+    assert image.startswith("destinat…")
     assert "-arm64  " in image
     assert "123.0 MiB / 1000.0 MiB" in image
     assert "123.0 MiB/s" in image

@@ -57,13 +57,18 @@ def test_a_table_without_rows_is_nothing():
 
 
 @given(st.text(), st.integers(min_value=1, max_value=50))
-def test_what_is_too_long_is_shortened_to_its_end(text, width):
+def test_what_is_too_long_is_shortened_to_its_ends(text, width):
     short = shortened(text, width)
 
-    assert len(short) <= width or short == text
-    assert text.endswith(short.removeprefix("…")) or text == short
-    assert (short == text) == (len(text) <= width)
+    head = (width - 1) // 3
+    assert len(short) == min(width, len(text))
+    if len(text) <= width:
+        assert short == text
+    else:
+        assert short[head] == "…"
+        assert text.startswith(short[:head])
+        assert text.endswith(short[head + 1 :])
 
 
-def test_a_shortened_name_keeps_its_tag():
-    assert shortened("registry.example.com/team/app:1.2", 12) == "…eam/app:1.2"
+def test_a_shortened_name_keeps_its_registry_and_its_tag():
+    assert shortened("registry.example.com/team/app:1.2", 16) == "regis…am/app:1.2"
