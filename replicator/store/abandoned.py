@@ -19,12 +19,15 @@ LEASE: Final = timedelta(seconds=60)
 MOST_LOSSES: Final = 3
 
 
-async def end_abandoned(connection: AsyncConnection, now: datetime) -> None:
-    """End the runs of single processes that are gone."""
-    unfinished = await connection.execute(
-        select(run).where(run.c.finished_at.is_(None), run.c.queued_at.is_(None)).with_for_update()
+async def end_abandoned(connection: AsyncConnection, now: datetime, *, me: str = "") -> None:
+    """End the runs of single processes that are gone; the process *me* is there."""
+    columns = run.c
+    unfinished = (
+        select(columns.number, columns.owner, columns.leased_until, columns.cancel_at)
+        .where(columns.finished_at.is_(None), columns.queued_at.is_(None), columns.owner != me)
+        .with_for_update()
     )
-    for row in unfinished.all():
+    for row in (await connection.execute(unfinished)).all():
         if is_gone(row.owner, expired=now > row.leased_until):
             settled = {"finished_at": now, **_settled(row)}
             await connection.execute(update(run).where(run.c.number == row.number).values(settled))

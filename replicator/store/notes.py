@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from sqlalchemy import Table, bindparam, delete, select
+from sqlalchemy import Table, bindparam, delete, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.oci.digest import Digest
@@ -32,6 +32,8 @@ class TagNotes:
     async def of_rule(self, rule: str) -> RuleNotes:
         """Return all notes on the tags of one rule."""
         async with self._database.reading() as connection:
+            if not await connection.scalar(_HAS_ANY, {"of_rule": rule}):
+                return RuleNotes()
             return RuleNotes(
                 await _FAILING.of_rule(connection, rule),
                 await _MISSING.of_rule(connection, rule),
@@ -157,6 +159,16 @@ def _refused_row(note: Refused) -> dict[str, Any]:
         "reason": storable(note.reason),
     }
 
+
+# Most rules have none of any kind, and all three are asked about with one statement.
+_HAS_ANY: Final = select(
+    or_(
+        *(
+            exists().where(table.c.rule == bindparam("of_rule"))
+            for table in (failing_tag, missing_tag, refused_tag)
+        )
+    )
+)
 
 _FAILING: Final = _Notes(failing_tag, _failing, _failing_row)
 _MISSING: Final = _Notes(missing_tag, _missing, _missing_row)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.errors import LeaseLost, RunActive
@@ -38,7 +38,7 @@ class Runs:
     async def start(self, rule: Rule, trigger: str, now: datetime) -> RunRecord:
         """Begin a run of *rule*, for the reason *trigger*. Raises RunActive."""
         async with self._database.writing() as connection:
-            await end_abandoned(connection, now)
+            await end_abandoned(connection, now, me=self._owner)
             active = await active_run(connection, rule.name)
             if active is not None:
                 raise RunActive(under_way(active))
@@ -86,18 +86,11 @@ class Runs:
         self, run_id: str, state: RunState, totals: Totals, now: datetime, *, error: str = ""
     ) -> None:
         """End a run. Raises LeaseLost."""
+        ending = {"state": state.value, "finished_at": now, "error": storable(error)}
+        mine = update(run).where(*self._is_mine(run_id)).values(**ending, **totals_row(totals))
         async with self._database.writing() as connection:
-            number = await self._number_of_mine(connection, run_id)
-            await connection.execute(
-                update(run)
-                .where(run.c.number == number)
-                .values(
-                    state=state.value,
-                    finished_at=now,
-                    error=storable(error),
-                    **totals_row(totals),
-                )
-            )
+            if not (await connection.execute(mine)).rowcount:
+                raise _lost(run_id)
 
     async def recent(self, *, rule: str | None = None, limit: int = 50) -> tuple[RunRecord, ...]:
         """Return the newest runs, of one rule if it is given, newest first."""
@@ -127,10 +120,16 @@ class Runs:
 
     async def _number_of_mine(self, connection: AsyncConnection, run_id: str) -> int:
         """Find an unfinished run of this process, and keep others from ending it meanwhile."""
-        mine = select(run.c.number).where(
-            run.c.id == run_id, run.c.owner == self._owner, run.c.finished_at.is_(None)
-        )
+        mine = select(run.c.number).where(*self._is_mine(run_id))
         number: int | None = await connection.scalar(mine.with_for_update())
         if number is None:
-            raise LeaseLost(f"run {run_id} was ended by another process, or is finished")
+            raise _lost(run_id)
         return number
+
+    def _is_mine(self, run_id: str) -> tuple[ColumnElement[bool], ...]:
+        """Say of which row it is true that it is an unfinished run of this process."""
+        return run.c.id == run_id, run.c.owner == self._owner, run.c.finished_at.is_(None)
+
+
+def _lost(run_id: str) -> LeaseLost:
+    return LeaseLost(f"run {run_id} was ended by another process, or is finished")
