@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import PAGES, ROOT, blocks
+from tests.docs.pages import PAGES, ROOT, Block, blocks
+from tests.docs.stage import Stage
 from tests.support.command import environment
 from tests.support.postgres import program
 
@@ -37,27 +38,21 @@ WITH_COMMANDS = [
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: str(page.relative_to(ROOT)))
 async def test_each_command_of_the_page_works(page, stage):
-    variables = stage.set_up()
-    script = stage.script(blocks(page), variables["PORT"])
-    environ = environment(stage.folder, variables)
-    programs = (stage.folder / "bin", program("pg_dump").parent)
-    environ["PATH"] = os.pathsep.join((*map(str, programs), environ["PATH"]))
+    code, out = await run(blocks(page), stage)
 
-    process = await asyncio.create_subprocess_exec(
-        "bash", "-c", script,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        cwd=stage.folder,
-        env=environ,
-    )  # fmt: skip
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            out, _ = await process.communicate()
-    finally:
-        _end_services(stage.folder / "pids")
+    assert code == 0, out
 
-    assert process.returncode == 0, out.decode()
+
+@pytest.mark.parametrize(
+    "commands", ["replicate no-such-command\nreplicate --version", "replicate db current | false"]
+)
+async def test_a_command_that_does_not_work_is_found(commands, stage):
+    wrong = Block("a page", 1, "sh", "", f"{commands}\n", "")
+
+    code, out = await run([wrong], stage)
+
+    assert code != 0
+    assert "failed: " in out
 
 
 def test_few_commands_are_not_run_and_each_says_why():
@@ -86,6 +81,30 @@ def test_what_other_tests_are_said_to_run_is_there():
                 assert words
                 for pair in words:
                     assert '"{}", "{}"'.format(*pair) in text, (str(block), pair)
+
+
+async def run(page: list[Block], stage: Stage) -> tuple[int | None, str]:
+    """Run the commands of a page in their order; return the exit code, and what they said."""
+    variables = stage.set_up()
+    environ = environment(stage.folder, variables)
+    programs = (stage.folder / "bin", program("pg_dump").parent)
+    environ["PATH"] = os.pathsep.join((*map(str, programs), environ["PATH"]))
+    process = await asyncio.create_subprocess_exec(
+        "bash", "-c", stage.script(page, variables["PORT"]),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=stage.folder,
+        env=environ,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            out, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+        _end_services(stage.folder / "pids")
+    return process.returncode, out.decode()
 
 
 def _end_services(file: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,8 +35,6 @@ def test_the_site_builds_without_a_warning(tmp_path):
 
 def assert_nothing_comes_from_elsewhere(site: Path) -> None:
     """Links lead anywhere; what a page loads is its own."""
-    import re
-
     loaded = re.compile(r'<(?:script|img|link rel="stylesheet")[^>]+(?:src|href)="(https?:[^"]+)"')
     for page in site.rglob("*.html"):
         assert loaded.findall(page.read_text()) == [], page
