@@ -101,7 +101,8 @@ class Gate:
             # A part of a page cannot be exchanged for a form: the whole page goes.
             back = urlsplit(request.headers.get("hx-current-url", "/"))
             return Response(status_code=401, headers={"HX-Redirect": _sign_in(back.path)})
-        if request.method in _SAFE and "text/html" in request.headers.get("accept", "text/html"):
+        is_stream = "text/event-stream" in request.headers.get("accept", "")
+        if request.method in _SAFE and not is_stream:
             return RedirectResponse(_sign_in(request.url.path), 303)
         return self._pages.error(request, error)
 
