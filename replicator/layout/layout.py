@@ -66,6 +66,9 @@ class Layout:
         tags = self._index.entries().tags
         yield tuple(ListedTag(tag, manifest.digest) for tag, manifest in tags.items())
 
+    async def folds_tags(self) -> bool:
+        return False
+
     async def may_be_proxy(self, missing: Tag) -> bool:
         return False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
@@ -45,6 +45,7 @@ class Planner:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._writers: dict[tuple[RepositoryName, Tag | None], str] = {}
+        self._capitals: dict[tuple[RepositoryName, str], Tag] = {}
 
     def plan(self, candidate: Candidate, *, keeps_tags: bool = False) -> Action:
         """Decide what to do with one tag.
@@ -58,6 +59,22 @@ class Planner:
             reason = f"{other} is mapped to this tag as well"
             return _action(candidate, Decision.CONFLICT, reason)
         return _action(candidate, *decide(candidate, self._policy))
+
+    def note_capitals(self, wanted: Iterable[Wanted]) -> None:
+        """Remember those tags of a batch that others may differ from in case alone.
+
+        The first one stays; most tags have no capitals, and cost nothing.
+        """
+        tags = [(each.destination, each.tag) for each in wanted]
+        folded = {(place, tag.lower()) for place, tag in tags if tag != tag.lower()}
+        for place, tag in tags:
+            if (key := (place, tag.lower())) in folded:
+                self._capitals.setdefault(key, tag)
+
+    def namesake(self, wanted: Wanted) -> Tag | None:
+        """Return another tag that comes before this one, and differs in case alone."""
+        first = self._capitals.get((wanted.destination, wanted.tag.lower()), wanted.tag)
+        return None if first == wanted.tag else first
 
     def _other_writer(self, wanted: Wanted, *, keeps_tags: bool) -> str:
         key = (wanted.destination, None if keeps_tags else wanted.tag)

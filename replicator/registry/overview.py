@@ -120,25 +120,24 @@ class Overview:
         if refusal is not None and not found:
             raise refusal
 
+    async def recognise(self) -> None:
+        """Find out, with one request at most, what kind of registry this is."""
+        if self._sender.knowledge.profile.kind != GENERIC or self._was_pinged:
+            return
+        self._was_pinged = True
+        registry = self._sender.registry
+        call = Call(RequestKind.PING, "GET", "", registry, "GET /v2/", gives_way=lambda: True)
+        with suppress(RegistryError):
+            await self._sender.send(call)
+
     async def _told(self, path: str, page: tuple[Tag, ...]) -> Vendor | None:
         """Return the vendor that the first page of names tells.
 
         Quay lets everybody read what is public, and so shows no challenge, but cuts pages down:
         then a ping is little compared with asking for the tags one by one.
         """
-        is_unknown = self._sender.knowledge.profile.kind == GENERIC
-        if is_unknown and len(page) == _CUT_DOWN and not self._was_pinged:
-            self._was_pinged = True
-            call = Call(
-                RequestKind.PING,
-                "GET",
-                "",
-                self._sender.registry,
-                "GET /v2/",
-                gives_way=lambda: True,
-            )
-            with suppress(RegistryError):
-                await self._sender.send(call)
+        if len(page) == _CUT_DOWN:
+            await self.recognise()
         return self._vendor(path)
 
     async def _cheapest(

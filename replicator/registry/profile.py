@@ -67,6 +67,7 @@ class Profile:
     - *least_parts*, *most_parts*: how many parts a path has that can be written to, 0 for any;
       *plain_names*: it takes neither ``__`` nor ``--`` in them.
     - *referrers*: where they are listed; *subject_first*: a referrer needs its subject.
+    - *folds_tags*: tags that differ only in case are one to it.
     - *explains_absence*: as a proxy it says, with the 404 to a GET, what its upstream answered.
     - *deletes_tags*: DELETE of a tag takes the tag and nothing else, or is refused.
     - *immutable*: answers to a tag PUT that mean "may not be moved", as ``status`` or
@@ -97,6 +98,7 @@ class Profile:
     plain_names: bool = False
     referrers: ReferrersBy = ReferrersBy.ANY
     subject_first: bool = False
+    folds_tags: bool = False
     explains_absence: bool = False
     deletes_tags: bool = False
     immutable: tuple[str, ...] = ("409", "412", "400 TAG_INVALID")

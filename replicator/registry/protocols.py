@@ -186,6 +186,10 @@ class RepositoryWriter(Protocol):
         """
         ...
 
+    async def folds_tags(self) -> bool:
+        """Say whether tags that differ only in case are one here."""
+        ...
+
     @property
     def wants_subject_first(self) -> bool:
         """Whether a referrer is refused, or may be lost, when its subject is not there yet."""

@@ -156,6 +156,10 @@ class Repository:
     async def announce_referrers(self, subject: Digest, referrers: Sequence[Descriptor]) -> None:
         await self._referrers.announce(subject, referrers)
 
+    async def folds_tags(self) -> bool:
+        await self._overview.recognise()
+        return self._sender.knowledge.profile.folds_tags
+
     @property
     def deletes_tags(self) -> bool:
         """Whether a tag can be deleted here without what it names and its other tags."""

@@ -169,9 +169,9 @@ class RepositoryRun:
     async def _start(self, group: asyncio.TaskGroup, tags: TagRun, goals: Sequence[Goal]) -> None:
         """Start a task for each tag that needs one, as many at once as the run may have."""
         slots = self._context.tags
-        for tag, its_goals in groupby(
-            await self._observer.prepare(goals), key=lambda goal: goal.wanted.source_tag.tag
-        ):
+        prepared = await self._observer.prepare(goals)
+        tags.note_capitals(prepared)
+        for tag, its_goals in groupby(prepared, key=lambda goal: goal.wanted.source_tag.tag):
             each = tuple(its_goals)
             if tags.settle(tag, each):
                 continue

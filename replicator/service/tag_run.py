@@ -124,7 +124,8 @@ class TagRun:
         if sighting.error is not None:
             self._journal.fail(_unplanned(sighting.goal), sighting.error, side=DESTINATION)
             return None
-        action = self._plan(source, sighting)
+        clash = await self._namesake(sighting.goal)
+        action = clash or self._plan(source, sighting)
         match action.decision:
             case Decision.COPY:
                 return PlannedCopy(sighting.goal, action)
@@ -133,6 +134,21 @@ class TagRun:
             case _:
                 self._journal.turn_down(action)
                 return None
+
+    async def _namesake(self, goal: Goal) -> Action | None:
+        """Refuse a tag that would overwrite another one, where case makes no difference."""
+        other = self._handling.planner.namesake(goal.wanted)
+        if other is None or not await goal.view.repository.folds_tags():
+            return None
+        reason = f"differs only in case from {other}, which it would overwrite there"
+        action = replace(_unplanned(goal), decision=Decision.CONFLICT, reason=reason)
+        self._show(action)
+        return action
+
+    def note_capitals(self, goals: Sequence[Goal]) -> None:
+        """See which tags differ in case alone; of those, the one that was published stays."""
+        first = sorted(goals, key=lambda goal: goal.row is None)
+        self._handling.planner.note_capitals(goal.wanted for goal in first)
 
     def _plan(self, source: SourceTag, sighting: Sighting) -> Action:
         goal = sighting.goal

@@ -122,6 +122,11 @@ class FakeRepository:
     deletes_tags = True
     is_proxy = False
 
+    folds = False
+
+    async def folds_tags(self):
+        return self.folds
+
     async def may_be_proxy(self, missing):
         return self.is_proxy
 
