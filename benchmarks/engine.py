@@ -10,12 +10,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import resource
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sqlalchemy import func, insert, select
 
@@ -37,10 +38,14 @@ from replicator.store.owner import Owner
 from replicator.store.queue import Queue
 from replicator.store.records import RunState, Totals
 from replicator.store.tables import rule, rule_fire, run
+from replicator.store.work_tables import ItemState, item
 from tests.support.postgres import postgres
 
 _RULE = Rule("wide", "source.io/*", ("destination.io/{repository}",))
 _BATCH = 100
+# Items until all workers have started.
+_WARM = 200
+_TELL_EVERY = 10  # seconds
 
 
 def main() -> None:
@@ -53,12 +58,12 @@ def main() -> None:
     if chosen.work_for:
         asyncio.run(work(chosen.work_for))
         return
-    print(f"load average before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    print(f"load average before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
     with postgres() as server:
         if chosen.items:
-            asyncio.run(drain(new_database(server), chosen.items, chosen.workers))
+            asyncio.run(drain(new_database(server), server.pid, chosen.items, chosen.workers))
         if chosen.rules:
-            asyncio.run(fire(new_database(server), chosen.rules))
+            asyncio.run(fire(new_database(server), server.pid, chosen.rules))
 
 
 def new_database(server) -> str:
@@ -67,46 +72,54 @@ def new_database(server) -> str:
     return url
 
 
-async def drain(url: str, number: int, workers: int) -> None:
+async def drain(url: str, server: int, number: int, workers: int) -> None:
     """Let *workers* processes drain *number* items of one run."""
     async with await Database.open(url, upgrade=False) as database:
         items = Items(database, Owner.this_process())
         added = await Queue(database).add(_RULE, "benchmark", now())
         (listing,) = await items.claim(now())
-        began = time.perf_counter()
+        writing = Spent([os.getpid()], server)
         for start in range(0, number, _BATCH):
             names = range(start, min(start + _BATCH, number))
             pieces = [Piece((RepositoryName("source.io", f"repository/{n}"),)) for n in names]
             await items.add(listing, pieces, now())
-        wrote = time.perf_counter() - began
-        print(f"written: {number:,} items with their messages, {number / wrote:,.0f} a second")
+        print(f"written: {number:,} items with their messages; {writing.of(number)}", flush=True)
         await items.finish(listing, {}, now())
         command = [sys.executable, "-m", "benchmarks.engine", "--work-for", url]
-        began = time.perf_counter()
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         processes = [subprocess.Popen(command) for _ in range(workers)]  # noqa: ASYNC220 - at once
         try:
-            await until_finished(database, added.number)
+            await until_left(database, number - _WARM)
+            draining = Spent([process.pid for process in processes], server)
+            await until_left(database, 0)
+            while not await finished(database, added.number):  # noqa: ASYNC110 - as rarely
+                await asyncio.sleep(0.2)
+            spent = draining.of(number - _WARM)
         finally:
             for process in processes:
                 process.terminate()
                 process.wait()
-        took = time.perf_counter() - began
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(
-        f"drained: {number:,} items over {workers} workers, {number / took:,.0f} a second; "
-        f"{1000 * spent / number:.2f} ms of the workers' CPU each, their starts with them"
-    )
+        print(f"drained: {number:,} items over {workers} workers; {spent}", flush=True)
 
 
-async def until_finished(database: Database, number: int) -> None:
-    query = select(run.c.finished_at).where(run.c.number == number)
+async def until_left(database: Database, number: int) -> None:
+    """Wait until so many items are left, and tell from time to time how many are."""
+    query = select(func.count()).select_from(item).where(item.c.state != ItemState.DONE.value)
+    told = time.monotonic()
     while True:
         async with database.reading() as connection:
-            if await connection.scalar(query) is not None:
-                return
-        await asyncio.sleep(0.2)
+            left = await connection.scalar(query)
+        if left <= number:
+            return
+        if time.monotonic() - told > _TELL_EVERY:
+            told = time.monotonic()
+            print(f"  {left:,} items are left", flush=True)
+        await asyncio.sleep(0.5)
+
+
+async def finished(database: Database, number: int) -> bool:
+    async with database.reading() as connection:
+        query = select(run.c.finished_at).where(run.c.number == number)
+        return await connection.scalar(query) is not None
 
 
 async def work(url: str) -> None:
@@ -143,7 +156,7 @@ class Idle:
         pass
 
 
-async def fire(url: str, number: int) -> None:
+async def fire(url: str, server: int, number: int) -> None:
     """Let one scheduler decide a minute's due times of *number* rules."""
     async with await Database.open(url, upgrade=False) as database:
         definition = rule_to_document(replace(_RULE, source="a.io/b", schedule="* * * * *"))
@@ -156,11 +169,16 @@ async def fire(url: str, number: int) -> None:
             await connection.execute(insert(rule), rows)
         fires = Timed(Fires(database))
         scheduler = Scheduler(fires=fires, alarm=ClockAlarm(), engine=LocalEngine(), clock=now)
+        looking = Spent([os.getpid()], server)
         running = asyncio.create_task(scheduler.run())
-        while len(scheduler.next_fires) < number:  # noqa: ASYNC110 - once in a while will do
+        while len(scheduler.next_fires) < number:
+            assert not running.done(), "the scheduler ended"
             await asyncio.sleep(0.2)
-        fires.spent = fires.number = 0
+        print(f"seen: {number:,} rules for the first time; {looking.of(number)}", flush=True)
         due = max(scheduler.next_fires.values())
+        await asyncio.sleep((due - now()).total_seconds())
+        firing = Spent([os.getpid()], server)
+        fires.spent = 0
         query = select(func.count()).select_from(rule_fire).where(rule_fire.c.fire_at == due)
         decided = 0
         while decided < number and (now() - due).total_seconds() < 120:
@@ -168,27 +186,62 @@ async def fire(url: str, number: int) -> None:
             async with database.reading() as connection:
                 decided = await connection.scalar(query)
         late = (now() - due).total_seconds()
+        spent = firing.of(max(decided, 1))
         running.cancel()
-    each = 1000 * fires.spent / max(fires.number, 1)
-    print(f"fired: {decided:,} rules of one minute within {late:.1f} s of it; {each:.1f} ms each")
+    print(f"fired: {decided:,} rules of one minute within {late:.1f} s of it; {spent}")
+    print(f"in transactions: {1000 * fires.spent / max(decided, 1):.2f} ms a fire")
 
 
 class Timed:
-    """Fires, and how long they take."""
+    """Fires, and how long their transactions took."""
 
     def __init__(self, fires: Fires) -> None:
         self._fires = fires
-        self.spent, self.number = 0.0, 0
+        self.spent = 0.0
 
-    async def decide(self, name, now):
+    async def decide(self, names, now):
         began = time.perf_counter()
-        verdict = await self._fires.decide(name, now)
+        verdicts = await self._fires.decide(names, now)
         self.spent += time.perf_counter() - began
-        self.number += 1
-        return verdict
+        return verdicts
 
     def __getattr__(self, name):
         return getattr(self._fires, name)
+
+
+class Spent:
+    """Time and CPU from now on, of some processes and of a PostgreSQL server."""
+
+    def __init__(self, processes: Sequence[int], server: int) -> None:
+        self._processes, self._server = processes, server
+        self._began, self._cpu = time.monotonic(), self._cpu_now()
+
+    def of(self, number: int) -> str:
+        """Say what each of so many things took."""
+        took = time.monotonic() - self._began
+        ours, servers = (
+            1000 * (after - before) / number
+            for after, before in zip(self._cpu_now(), self._cpu, strict=True)
+        )
+        return f"{number / took:,.0f} a second, CPU {ours:.2f} + {servers:.2f} ms (PostgreSQL) each"
+
+    def _cpu_now(self) -> tuple[float, float]:
+        """Return the seconds that our processes and the server's used, those that ended too."""
+        ours, servers = 0, 0
+        for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))):
+            try:
+                stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            own, ended = sum(map(int, stat[11:13])), sum(map(int, stat[13:15]))
+            if pid in self._processes:
+                ours += own
+            elif pid == self._server:
+                servers += own + ended
+            elif int(stat[1]) == self._server:
+                servers += own
+        ticks = os.sysconf("SC_CLK_TCK")
+        return ours / ticks, servers / ticks
 
 
 def now() -> datetime:

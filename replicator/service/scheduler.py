@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -13,6 +13,7 @@ from replicator.service.alarm import Alarm
 from replicator.service.engine import Engine
 from replicator.service.steps import PassStep, Step, pass_by
 from replicator.store.fires import Verdict
+from replicator.store.records import Fire
 
 _log = logging.getLogger(__name__)
 
@@ -20,16 +21,24 @@ _log = logging.getLogger(__name__)
 LOOK_EVERY: Final = 2.0
 # Of silence, after which something is wrong.
 _SILENCE: Final = timedelta(seconds=15)
-# When the database does not answer, the rule is looked at again so much later.
+# When a due time cannot be decided, its rule is looked at again so much later.
 _AGAIN_AFTER: Final = timedelta(seconds=5)
-# Decisions at once: more would only wait for connections, or for SQLite's lock.
-_AT_ONCE: Final = 8
+# Rules that one transaction decides: many cost less together, few let others in sooner.
+_TOGETHER: Final = 200
+# Such transactions at once: more would only wait for connections, or for SQLite's lock.
+_AT_ONCE: Final = 2
 
 
 class Fires(Protocol):
     """Decides due times."""
 
-    async def decide(self, name: str, now: datetime) -> Verdict: ...
+    async def decide(self, names: Collection[str], now: datetime) -> Mapping[str, Verdict]:
+        """Decide about all of some rules, or about none of them."""
+        ...
+
+    async def last_change(self) -> int:
+        """Return what is another number after each change of a rule."""
+        ...
 
     async def scheduled(self) -> Mapping[str, tuple[str, ...]]:
         """Return the rules that come due by themselves, each with what decides when."""
@@ -60,6 +69,7 @@ class Scheduler:
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._known: dict[str, tuple[str, ...]] = {}
         self._wake_at: dict[str, datetime] = {}
+        self._last_change: int | None = None
         self._looked_at: datetime | None = None
 
     @property
@@ -94,28 +104,53 @@ class Scheduler:
 
         With *forget*, as after a start, rules that are not there now count anew when they come.
         """
+        change = await self._fires.last_change()
+        if forget or change != self._last_change:
+            await self._take_up(forget=forget)
+            self._last_change = change
+        self._alarm.look()
+        self._looked_at = self._clock()
+
+    async def ring(self, *rules: str) -> None:
+        """Let due times of rules be decided, and set the alarm for the next of each."""
+        await asyncio.gather(*map(self._ring_for, _parts(rules)))
+
+    async def _take_up(self, *, forget: bool) -> None:
         found = await self._fires.scheduled()
         if forget:
             await self._fires.forget_others(found.keys())
         changed = [name for name in found if self._known.get(name) != found[name]]
-        await asyncio.gather(*map(self.ring, [*changed, *(self._known.keys() - found.keys())]))
+        await self.ring(*changed, *(self._known.keys() - found.keys()))
         self._known = dict(found)
-        self._alarm.look()
-        self._looked_at = self._clock()
 
-    async def ring(self, rule: str) -> None:
-        """Let due times of a rule be decided, and set the alarm for the next."""
+    async def _ring_for(self, rules: Sequence[str]) -> None:
         try:
             async with self._slots:
-                verdict = await self._fires.decide(rule, self._clock())
+                verdicts = await self._fires.decide(rules, self._clock())
         except ReplicatorError as error:
-            _log.warning("due time not decided", extra={"rule": rule, "error": str(error)})
-            self._set(rule, self._clock() + _AGAIN_AFTER)
+            self._put_off(rules, str(error))
+            return
+        except Exception as error:
+            _log.exception("decision broken off")
+            self._put_off(rules, repr(error))
+            return
+        for rule, verdict in verdicts.items():
+            self._heed(rule, verdict)
+
+    def _heed(self, rule: str, verdict: Verdict) -> None:
+        if verdict.trouble:
+            self._put_off([rule], verdict.trouble)
             return
         self._set(rule, verdict.wake_at)
         if verdict.fire is not None:
             self._pass(Step.AFTER_FIRE)
-            self._tell(verdict)
+            self._tell(verdict.fire)
+
+    def _put_off(self, rules: Sequence[str], error: str) -> None:
+        told = {"rule": rules[0], "other_rules": len(rules) - 1, "error": error}
+        _log.warning("due times not decided", extra=told)
+        for rule in rules:
+            self._set(rule, self._clock() + _AGAIN_AFTER)
 
     def _set(self, rule: str, at: datetime | None) -> None:
         if at is None:
@@ -125,13 +160,16 @@ class Scheduler:
             self._wake_at[rule] = at
             self._alarm.set(rule, at)
 
-    def _tell(self, verdict: Verdict) -> None:
-        fire = verdict.fire
-        if fire is None:
-            return
+    def _tell(self, fire: Fire) -> None:
         told = {"rule": fire.rule, "due": fire.at.isoformat(), "missed": fire.coalesced}
         if fire.run is None:
             _log.warning("due time skipped, a run is still unfinished", extra=told)
         else:
             _log.info("rule is due", extra={**told, "run": fire.run})
             self._engine.send()
+
+
+def _parts(rules: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Cut rules into what one transaction decides, in the order in which it locks them."""
+    ordered = sorted(rules)
+    return (ordered[start : start + _TOGETHER] for start in range(0, len(ordered), _TOGETHER))

@@ -16,13 +16,14 @@ QUEUE: Final = "items"
 TASK: Final = "look"
 
 
-async def send(connection: AsyncConnection, run: int, numbers: Collection[int]) -> None:
-    """Send a message about each of some waiting items of a run.
+async def send(connection: AsyncConnection, items: Collection[tuple[int, int]]) -> None:
+    """Send a message about each of some waiting items, named by their run and number.
 
     There must be none about them yet: its lock lets one wait for each item.
     """
-    if numbers and is_used(connection):
-        await connection.execute(_SEND, {"run": run, "numbers": list(numbers)})
+    if items and is_used(connection):
+        runs, numbers = zip(*items, strict=True)
+        await connection.execute(_SEND, {"runs": list(runs), "numbers": list(numbers)})
 
 
 async def withdraw(connection: AsyncConnection, items: Collection[tuple[int, int]]) -> None:
@@ -73,7 +74,7 @@ _SEND: Final = text(
     # Nothing but constants of this file is put in.
     f"""
     SELECT {_DEFER} FROM
-    (SELECT CAST(:run AS bigint) AS run, unnest(CAST(:numbers AS integer[])) AS n) AS items
+    unnest(CAST(:runs AS bigint[]), CAST(:numbers AS integer[])) AS items (run, n)
     """  # noqa: S608
 )
 _WITHDRAW: Final = text(

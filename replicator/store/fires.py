@@ -1,4 +1,4 @@
-"""Fires: one transaction decides what becomes of a rule's due times."""
+"""Fires: one transaction decides what becomes of the due times of rules."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from replicator.errors import StoreError
 from replicator.planning.due_times import Due, DueTimes, shift
 from replicator.planning.rule import Rule
 from replicator.planning.windows import end_of_window
+from replicator.store.clocks import set_clocks, start_clocks, stop_clocks
 from replicator.store.database import Database
-from replicator.store.queue import SCHEDULE, add_run
-from replicator.store.records import Fire, FireOutcome, RunRecord
+from replicator.store.operating_tables import audit
+from replicator.store.queue import add_scheduled_runs
+from replicator.store.records import Fire, FireOutcome
 from replicator.store.rules import rule_from_row
 from replicator.store.tables import rule as rules
-from replicator.store.tables import rule_clock, rule_fire, run
-from replicator.store.upsert import upsert
+from replicator.store.tables import rule_clock, rule_fire
 from replicator.values import dataclass
 
 # What of a rule says when it comes due.
@@ -27,9 +29,19 @@ _DECIDES: Final = ("schedule", "timezone", "jitter", "maintenance")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a rule's due times up to now, and when to look again; never, if None."""
+    """What became of a rule's due times up to now, and when to look again; never, if None.
+
+    With *trouble* nothing was decided.
+    """
 
     fire: Fire | None
+    wake_at: datetime | None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    due: Due | None
     wake_at: datetime | None
 
 
@@ -39,30 +51,30 @@ class Fires:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def decide(self, name: str, now: datetime) -> Verdict:
-        """Settle all due times of a rule up to *now*: the latest becomes a run, unless the rule
-        has an unfinished one; earlier ones are settled with it.
+    async def decide(self, names: Collection[str], now: datetime) -> Mapping[str, Verdict]:
+        """Settle all due times of some rules up to *now*, in one transaction.
 
-        A schedule that is new, or was changed, counts from now on. In a window of maintenance
-        nothing is settled before its end.
+        The latest of a rule becomes a run, unless the rule has an unfinished one; earlier ones
+        are settled with it. A schedule that is new, or was changed, counts from now on. In a
+        window of maintenance nothing is settled before its end.
         """
         async with self._database.writing() as connection:
-            rule = await _lock_rule(connection, name)
-            if rule is None or not rule.enabled or not rule.schedule:
-                await connection.execute(delete(rule_clock).where(rule_clock.c.rule == name))
-                return Verdict(None, None)
-            clock = await _clock(connection, rule, now)
-            times = DueTimes(rule.schedule, rule.timezone, clock["since"])
-            late = shift(name, rule.jitter)
-            window_end = end_of_window(rule.maintenance, rule.timezone, now)
-            if window_end is not None:
-                # What comes due until then is settled with one run after it.
-                return Verdict(None, window_end + late)
-            due = times.latest(clock["settled_until"], now - late)
-            fire = None if due is None else await _settle(connection, rule, due, now)
-            settled_until = clock["settled_until"] if due is None else due.at
-            following = times.next(settled_until)
-            return Verdict(fire, None if following is None else following + late)
+            found, troubles = await _lock_rules(connection, names)
+            await stop_clocks(connection, set(names) - found.keys() - troubles.keys())
+            clocks = await start_clocks(connection, found.values(), now)
+            judged = {name: _judge(rule, clocks[name], now) for name, rule in found.items()}
+            due = {name: each.due for name, each in judged.items() if each.due is not None}
+            fires = await _settle(connection, found, due, now)
+        off = Verdict(None, None)
+        verdicts = {name: Verdict(fires.get(name), each.wake_at) for name, each in judged.items()}
+        return dict.fromkeys(names, off) | troubles | verdicts
+
+    async def last_change(self) -> int:
+        """Return the number of the last change of any rule, which is another after each."""
+        changes = select(audit.c.id).where(audit.c.kind == "rule")
+        async with self._database.reading() as connection:
+            found = await connection.scalar(changes.order_by(audit.c.id.desc()).limit(1))
+        return found or 0
 
     async def scheduled(self) -> Mapping[str, tuple[str, ...]]:
         """Return the rules that come due by themselves, each with what decides when."""
@@ -82,11 +94,7 @@ class Fires:
         """
         async with self._database.writing() as connection:
             known = await connection.scalars(select(rule_clock.c.rule))
-            gone = [{"name": name} for name in known if name not in names]
-            if gone:
-                await connection.execute(
-                    delete(rule_clock).where(rule_clock.c.rule == bindparam("name")), gone
-                )
+            await stop_clocks(connection, [name for name in known if name not in names])
 
     async def recent(self, name: str, limit: int = 50) -> tuple[Fire, ...]:
         """Return what became of the latest due times of a rule, newest first."""
@@ -96,58 +104,67 @@ class Fires:
             return tuple(map(_from_row, await connection.execute(query)))
 
 
-async def _lock_rule(connection: AsyncConnection, name: str) -> Rule | None:
-    """Read a rule that nobody else can decide about, or change, until the end."""
-    query = select(rules).where(rules.c.name == name).with_for_update()
-    row = (await connection.execute(query)).one_or_none()
-    return None if row is None else rule_from_row(row)
+async def _lock_rules(
+    connection: AsyncConnection, names: Collection[str]
+) -> tuple[dict[str, Rule], dict[str, Verdict]]:
+    """Read those of some rules that come due by themselves; what cannot be read is trouble.
+
+    Nobody else can decide about them, or change them, until the end of the transaction. All who
+    lock several do so by name, so that no two wait for each other.
+    """
+    query = select(rules).where(rules.c.name.in_(list(names))).order_by(rules.c.name)
+    found: dict[str, Rule] = {}
+    troubles: dict[str, Verdict] = {}
+    for row in await connection.execute(query.with_for_update()):
+        try:
+            rule = rule_from_row(row)
+        except StoreError as error:
+            troubles[row.name] = Verdict(None, None, str(error))
+            continue
+        if rule.enabled and rule.schedule:
+            found[rule.name] = rule
+    return found, troubles
 
 
-async def _clock(connection: AsyncConnection, rule: Rule, now: datetime) -> Mapping[str, Any]:
-    """Return since when the schedule counts, and up to when its due times are settled."""
-    query = select(rule_clock).where(rule_clock.c.rule == rule.name)
-    row = (await connection.execute(query)).mappings().one_or_none()
-    if row is not None and (row["schedule"], row["timezone"]) == (rule.schedule, rule.timezone):
-        return dict(row)
-    since = now.replace(microsecond=0)
-    new = {
-        "rule": rule.name,
-        "schedule": rule.schedule,
-        "timezone": rule.timezone,
-        "since": since,
-        "settled_until": since,
+def _judge(rule: Rule, clock: Mapping[str, Any], now: datetime) -> _Judgement:
+    """Say what of a rule is due, and when to look again."""
+    late = shift(rule.name, rule.jitter)
+    window_end = end_of_window(rule.maintenance, rule.timezone, now)
+    if window_end is not None:
+        # What comes due until then is settled with one run after it.
+        return _Judgement(None, window_end + late)
+    times = DueTimes(rule.schedule, rule.timezone, clock["since"])
+    due = times.latest(clock["settled_until"], now - late)
+    following = times.next(clock["settled_until"] if due is None else due.at)
+    return _Judgement(due, None if following is None else following + late)
+
+
+async def _settle(
+    connection: AsyncConnection, rules: Mapping[str, Rule], due: Mapping[str, Due], now: datetime
+) -> Mapping[str, Fire]:
+    """Write down what becomes of due times, and of those that were missed before them."""
+    made = await add_scheduled_runs(connection, [rules[name] for name in due], now)
+    fires = {name: _fire(name, at, made.get(name), now) for name, at in due.items()}
+    if fires:
+        await connection.execute(insert(rule_fire), list(map(_to_row, fires.values())))
+        await set_clocks(connection, {name: fire.at for name, fire in fires.items()})
+    return fires
+
+
+def _fire(rule: str, due: Due, run: str | None, now: datetime) -> Fire:
+    outcome = FireOutcome.SKIPPED_OVERLAP if run is None else FireOutcome.RUN
+    return Fire(rule, due.at, outcome, run, due.missed, now)
+
+
+def _to_row(fire: Fire) -> dict[str, Any]:
+    return {
+        "rule": fire.rule,
+        "fire_at": fire.at,
+        "outcome": fire.outcome.value,
+        "run": fire.run,
+        "coalesced": fire.coalesced,
+        "decided_at": fire.decided_at,
     }
-    await connection.execute(upsert(connection, rule_clock), new)
-    return new
-
-
-async def _settle(connection: AsyncConnection, rule: Rule, due: Due, now: datetime) -> Fire:
-    """Write down what becomes of a due time, and of those that were missed before it."""
-    made = await _queue(connection, rule, now)
-    outcome = FireOutcome.SKIPPED_OVERLAP if made is None else FireOutcome.RUN
-    fire = Fire(rule.name, due.at, outcome, made.id if made else None, due.missed, now)
-    await connection.execute(
-        insert(rule_fire),
-        {
-            "rule": fire.rule,
-            "fire_at": fire.at,
-            "outcome": outcome.value,
-            "run": fire.run,
-            "coalesced": fire.coalesced,
-            "decided_at": now,
-        },
-    )
-    mine = update(rule_clock).where(rule_clock.c.rule == rule.name)
-    await connection.execute(mine.values(settled_until=due.at))
-    return fire
-
-
-async def _queue(connection: AsyncConnection, rule: Rule, now: datetime) -> RunRecord | None:
-    """Let a run wait for a service, unless the rule has an unfinished one."""
-    unfinished = select(run.c.id).where(run.c.rule == rule.name, run.c.finished_at.is_(None))
-    if await connection.scalar(unfinished) is not None:
-        return None
-    return await add_run(connection, rule, SCHEDULE, now)
 
 
 def _from_row(row: Any) -> Fire:

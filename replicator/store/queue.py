@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,17 +16,19 @@ from replicator.store import carrier, notices
 from replicator.store.abandoned import active_run, end_abandoned, under_way
 from replicator.store.database import Database
 from replicator.store.item_records import Piece
-from replicator.store.item_rows import SCHEDULE, add_items
+from replicator.store.item_rows import SCHEDULE, NewRun, add_first_items, add_items
 from replicator.store.items import has_unfinished, open_closing
 from replicator.store.records import RunRecord, RunState
-from replicator.store.run_rows import find_run, insert_run, run_from_row
+from replicator.store.run_rows import find_run, insert_run, insert_runs, run_from_row
 from replicator.store.tables import run
 from replicator.store.work_tables import ItemKind, ItemState, item
 
-__all__ = ["SCHEDULE", "Queue", "add_run"]
+__all__ = ["SCHEDULE", "Queue", "add_run", "add_scheduled_runs"]
 
 # Repositories that a rule names are items at once, up to so many; others have to be found first.
 _MOST_AT_ONCE: Final = 100
+# What a run begins with whose repositories have to be found.
+_LISTING: Final = (ItemKind.LISTING, (Piece(()),))
 
 
 class Queue:
@@ -86,23 +88,50 @@ async def add_run(
     retry: bool = False,
 ) -> RunRecord:
     """Let a run wait for a service, in a transaction that is open. Raises RunActive."""
-    waiting = {
+    waiting = _waiting(now) | {"retry": retry}
+    if only is not None:
+        waiting["only"] = list(only)
+    made = await insert_run(connection, rule, trigger, now, waiting)
+    kind, pieces = _first_items(rule) if only is None else _LISTING
+    await add_items(connection, made.number, pieces, now, kind=kind)
+    return made
+
+
+async def add_scheduled_runs(
+    connection: AsyncConnection, rules: Sequence[Rule], now: datetime
+) -> Mapping[str, str]:
+    """Let a run of each rule wait for a service, unless the rule has an unfinished one.
+
+    Returns the ids of those runs by their rules.
+    """
+    if not rules:
+        return {}
+    waiting = _waiting(now) | {"retry": False}
+    made = await insert_runs(connection, rules, SCHEDULE, now, waiting)
+    new = [
+        NewRun(made[rule.name].number, rule.name, *_first_items(rule))
+        for rule in rules
+        if rule.name in made
+    ]
+    await add_first_items(connection, new, now, scheduled=True)
+    return {name: found.id for name, found in made.items()}
+
+
+def _waiting(now: datetime) -> dict[str, Any]:
+    """Return the columns of a run that waits for a service."""
+    return {
         "state": RunState.QUEUED.value,
         "owner": "",
         "leased_until": now,
         "started_at": now,
         "queued_at": now,
-        "retry": retry,
     }
-    if only is not None:
-        waiting["only"] = list(only)
-    made = await insert_run(connection, rule, trigger, now, waiting)
-    pieces = _named_pieces(rule) if only is None else ()
-    if pieces:
-        await add_items(connection, made.number, pieces, now)
-    else:
-        await add_items(connection, made.number, [Piece(())], now, kind=ItemKind.LISTING)
-    return made
+
+
+def _first_items(rule: Rule) -> tuple[ItemKind, Sequence[Piece]]:
+    """Return with which items a run of a rule begins."""
+    pieces = _named_pieces(rule)
+    return (ItemKind.COPYING, pieces) if pieces else _LISTING
 
 
 def _named_pieces(rule: Rule) -> Sequence[Piece]:

@@ -85,7 +85,7 @@ async def _take_from_lost(connection: AsyncConnection, now: datetime) -> None:
             .values(_given_up(row, losses, now) if is_done else _waiting(now))
         )
         if not is_done:
-            await carrier.send(connection, row.run, [row.n])
+            await carrier.send(connection, [(row.run, row.n)])
         await let_wait(connection, row.run)
 
 
@@ -128,7 +128,7 @@ async def _let_due_wait(connection: AsyncConnection, now: datetime) -> None:
             .where(item.c.run == run_number, item.c.n == n)
             .values(state=ItemState.WAITING.value, due_at=None, sent_at=now)
         )
-        await carrier.send(connection, run_number, [n])
+        await carrier.send(connection, [(run_number, n)])
 
 
 async def _close_forgotten(connection: AsyncConnection, now: datetime) -> None:

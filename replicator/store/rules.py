@@ -110,7 +110,8 @@ class Rules:
         """
         async with self._database.writing() as connection:
             if not self._database.embedded:
-                await connection.execute(text("LOCK TABLE rule IN SHARE ROW EXCLUSIVE MODE"))
+                # Nor locks any: who decides about many and who changes many never wait in a circle.
+                await connection.execute(text("LOCK TABLE rule IN EXCLUSIVE MODE"))
             changes: list[Change] = []
             yield connection, changes
             await append(connection, changes)

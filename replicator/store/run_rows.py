@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Row, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +16,7 @@ from replicator.store.documents import rule_from_document, rule_to_document
 from replicator.store.records import RunRecord, RunState, Totals
 from replicator.store.run_id import new_run_id
 from replicator.store.tables import run
+from replicator.store.upsert import insert_new
 
 
 async def insert_run(
@@ -29,22 +30,27 @@ async def insert_run(
 
     *columns* say in which state, and whose it is.
     """
-    row = {
-        "id": new_run_id(now),
-        "rule": rule.name,
-        "snapshot": rule_to_document(rule),
-        "trigger": trigger,
-        "attempt": 0,
-        "error": "",
-        **totals_row(Totals()),
-        **columns,
-    }
+    row = _new_row(rule, trigger, now, columns)
     try:
         made = await connection.execute(insert(run).returning(run), row)
     except IntegrityError:
         # Another process was quicker by a moment: the unique index has decided.
         raise RunActive(f"rule {rule.name!r} was just started by another process") from None
     return run_from_row(made.one())
+
+
+async def insert_runs(
+    connection: AsyncConnection,
+    rules: Sequence[Rule],
+    trigger: str,
+    now: datetime,
+    columns: Mapping[str, Any],
+) -> Mapping[str, Row[tuple[str, int, str]]]:
+    """Make a run of each rule that has no unfinished one; return their numbers and ids by rule."""
+    rows = [_new_row(rule, trigger, now, columns) for rule in rules]
+    added = insert_new(connection, run, run.c.rule, run.c.finished_at.is_(None))
+    made = await connection.execute(added.returning(run.c.rule, run.c.number, run.c.id), rows)
+    return {row.rule: row for row in made}
 
 
 async def find_run(connection: AsyncConnection, run_id: str) -> Any:
@@ -60,6 +66,19 @@ async def find_run(connection: AsyncConnection, run_id: str) -> Any:
         listed = ", ".join(row.id for row in found)
         raise RunNotFound(f"several runs begin with {run_id!r}, such as {listed}")
     return found[0]
+
+
+def _new_row(rule: Rule, trigger: str, now: datetime, columns: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": new_run_id(now),
+        "rule": rule.name,
+        "snapshot": rule_to_document(rule),
+        "trigger": trigger,
+        "attempt": 0,
+        "error": "",
+        **totals_row(Totals()),
+        **columns,
+    }
 
 
 def totals_row(totals: Totals) -> dict[str, Any]:

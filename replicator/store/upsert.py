@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Table
+from sqlalchemy import Column, ColumnElement, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 if TYPE_CHECKING:
@@ -27,6 +27,17 @@ def upsert(
         set_={column.name: new[column.name] for column in table.columns if not column.primary_key},
         where=None if where is None else where(new),
     )
+
+
+def insert_new(
+    connection: AsyncConnection, table: Table, column: Column[Any], among: ColumnElement[bool]
+) -> SqliteInsert | PostgresInsert:
+    """Return a statement that inserts rows of *table*, but none whose *column* is there already.
+
+    There is a unique index of that column over the rows for which *among* holds.
+    """
+    statement = _insert(connection.dialect.name, table)
+    return statement.on_conflict_do_nothing(index_elements=[column], index_where=among)
 
 
 def _insert(dialect: str, table: Table) -> SqliteInsert | PostgresInsert:

@@ -222,11 +222,11 @@ async def test_a_database_that_is_away_delays_a_due_time_and_loses_none(office):
     decide, due = office.fires.decide, office.clock.now + HOUR
     failures = 3
 
-    async def fail(name, now):
+    async def fail(names, now):
         nonlocal failures
         failures -= 1
         if failures < 0:
-            return await decide(name, now)
+            return await decide(names, now)
         raise StoreError("database away")
 
     office.fires.decide = fail
@@ -274,6 +274,22 @@ async def test_the_clock_rings_once_for_each_time_set_and_at_once_for_what_is_pa
     alarm.look()
 
     assert [await rung.get(), await rung.get()] == ["past", "moved"]
+    alarm.stop()
+    assert rung.empty()
+
+
+async def test_the_clock_rings_once_for_all_that_is_due():
+    alarm, rung = ClockAlarm(), asyncio.Queue()
+
+    async def ring(*names):
+        rung.put_nowait(names)
+
+    alarm.start(ring)
+    past = datetime.now(UTC) - MINUTE
+    for number in range(1000):
+        alarm.set(f"rule-{number:03}", past)
+
+    assert await rung.get() == tuple(f"rule-{number:03}" for number in range(1000))
     alarm.stop()
     assert rung.empty()
 

@@ -18,6 +18,7 @@ from replicator.store.retention import Keep, Retention
 from replicator.store.rules import Rules
 from replicator.store.runs import Runs
 from tests.store.values import HOUR, NOON, a_rule, an_action
+from tests.support.deciding import decide
 
 DAY = timedelta(days=1)
 MUCH = 10_000
@@ -86,14 +87,14 @@ async def test_old_due_times_are_forgotten_and_none_comes_due_again(database):
     rule = replace(a_rule(), schedule="0 12 * * *")
     await Rules(database).put(rule)
     fires = Fires(database)
-    await fires.decide(rule.name, NOON - 40 * DAY)
-    await fires.decide(rule.name, NOON - 31 * DAY)
-    await fires.decide(rule.name, NOON)
+    await decide(fires, rule.name, NOON - 40 * DAY)
+    await decide(fires, rule.name, NOON - 31 * DAY)
+    await decide(fires, rule.name, NOON)
 
     await Retention(database).forget(Keep(30 * DAY, MUCH), NOON)
 
     assert [fire.at for fire in await fires.recent(rule.name)] == [NOON]
-    assert (await fires.decide(rule.name, NOON)).fire is None
+    assert (await decide(fires, rule.name, NOON)).fire is None
 
 
 async def test_more_than_fits_into_one_transaction_is_forgotten_all_the_same(database, runs):

@@ -34,6 +34,11 @@ class Postgres:
     _process: ServerProcess
     _numbers: Iterator[int]
 
+    @property
+    def pid(self) -> int:
+        """The process that all others of the server belong to."""
+        return self._process.pid
+
     def url(self, name: str) -> str:
         """Return the URL of a database, as users write it."""
         return f"postgresql://{_USER}@127.0.0.1:{self.port}/{name}"
