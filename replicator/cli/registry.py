@@ -161,13 +161,13 @@ def _facts_text(facts: dict[str, Any]) -> dict[str, str]:
 
 
 def _entry_json(entry: RegistryEntry) -> dict[str, str]:
-    from replicator.registry.gate import api_origin
+    from replicator.registry.plain_http import shown_endpoint
     from replicator.registry.profile import profile_for
 
     settings = entry.settings
     return {
         "registry": settings.name,
         "kind": profile_for(settings.name, settings.kind).kind,
-        "endpoint": settings.endpoint or str(api_origin(settings)),
+        "endpoint": shown_endpoint(settings),
         "login": entry.login,
     }

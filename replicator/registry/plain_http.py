@@ -7,7 +7,7 @@ import ssl
 from typing import Final
 
 from replicator.registry.addresses import Nearness, nearness
-from replicator.registry.gate import Origin
+from replicator.registry.gate import Origin, api_origin
 from replicator.registry.settings import RegistrySettings
 
 # Whatever runs on this machine and speaks TLS says something within this many seconds.
@@ -40,6 +40,13 @@ def may_be_plain(settings: RegistrySettings, origin: Origin) -> bool:
         return False
     is_loopback = origin.host == "localhost" or nearness(origin.host) is Nearness.LOOPBACK
     return origin.scheme == "https" and is_loopback
+
+
+def shown_endpoint(settings: RegistrySettings) -> str:
+    """Return where the API is, without a scheme while only asking there would tell it."""
+    origin = api_origin(settings)
+    text = settings.endpoint or str(origin)
+    return text.partition("://")[2] if may_be_plain(settings, origin) and "://" in text else text
 
 
 async def _first_byte(origin: Origin) -> bytes:

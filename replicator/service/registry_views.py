@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from replicator.errors import RegistryNotFound
-from replicator.registry.gate import api_origin
+from replicator.registry.plain_http import shown_endpoint
 from replicator.registry.probe import Finding
 from replicator.registry.profile import profile_for
 from replicator.registry.settings import RegistrySettings
@@ -37,7 +37,7 @@ class KnownRegistry:
 
     @property
     def endpoint(self) -> str:
-        return self.settings.endpoint or str(api_origin(self.settings))
+        return shown_endpoint(self.settings)
 
     def details(self) -> Mapping[str, Any]:
         """Return all settings in what JSON has; a proxy's password is left out."""
