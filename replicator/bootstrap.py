@@ -556,12 +556,15 @@ async def kept_facts(config: Config, name: str) -> KeptFacts | None:
         return None if database is None else (await RegistryFacts(database).all()).get(name)
 
 
-async def check_login(config: Config, name: str, credentials: Credentials) -> None:
-    """Make sure that a registry takes *credentials*. Raises Unauthorized."""
+async def check_login(config: Config, name: str, credentials: Credentials) -> bool:
+    """Make sure that a registry takes *credentials*, and say whether it asks for any.
+
+    Raises Unauthorized.
+    """
     from replicator.registry.keychain import Given
 
     async with open_one_registry(config, name, logins=Given(name, credentials)) as registry:
-        await registry.check_login()
+        return bool(await registry.check_login())
 
 
 async def keep_login(name: str, credentials: Credentials) -> None:

@@ -48,16 +48,23 @@ def login(
 ) -> None:
     """Log in to a registry, and keep the login where Docker keeps it.
 
-    The login is tried first; one that is refused is not kept.
+    The login is tried first; one that is refused is not kept. One that a registry does not ask for
+    is, as many ask only whoever writes.
     """
     from replicator.cli.running import run_async
 
     registry = registry_name(host)
     credentials = ask_credentials(username, from_stdin=password_stdin)
-    run_async(
+    username = credentials.username
+    if run_async(
         _login(session_of(context), registry, credentials), loop_factory=bootstrap.new_event_loop
-    )
-    print(f"logged in to {registry} as {credentials.username}")
+    ):
+        print(f"logged in to {registry} as {username}")
+    else:
+        print(
+            f"kept the login of {username} for {registry}, "
+            "which asks for none: nobody knows if it is right"
+        )
 
 
 def logout(context: typer.Context, host: _Host) -> None:
@@ -79,9 +86,11 @@ def registry_name(host: str) -> str:
     return RepositoryName(name, "any").registry
 
 
-async def _login(session: Session, registry: str, credentials: Credentials) -> None:
-    await bootstrap.check_login(session.config(), registry, credentials)
+async def _login(session: Session, registry: str, credentials: Credentials) -> bool:
+    """Try a login and keep it; say whether the registry asked for it."""
+    was_asked = await bootstrap.check_login(session.config(), registry, credentials)
     await bootstrap.keep_login(registry, credentials)
+    return was_asked
 
 
 def ask_credentials(username: str, *, from_stdin: bool) -> Credentials:

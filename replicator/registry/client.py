@@ -116,6 +116,8 @@ class Registry:
         """
         await self._sender.settle_scheme()
         await self._authenticator.check_login()
+        # What is let in at once with a password may not have asked for it.
+        await self._authenticator.introduce()
         authorization = await self._authenticator.authorization(())
         return (authorization or "").partition(" ")[0]
 

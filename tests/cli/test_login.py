@@ -89,6 +89,21 @@ async def test_a_logout_forgets_the_login_and_nothing_else(replicate, htpasswd_r
     assert (again.code, again.out) == (0, f"there was no login for {htpasswd_registry.host}\n")
 
 
+async def test_a_registry_that_asks_for_no_login_is_not_said_to_have_taken_it(
+    replicate, start_registry
+):
+    """It is kept all the same: many registries ask only whoever writes."""
+    server = await start_registry()
+
+    done = await replicate("login", server.host, "-u", "me", "--password-stdin", stdin="any\n")
+
+    assert done.code == 0
+    assert done.out == (
+        f"kept the login of me for {server.host}, which asks for none: nobody knows if it is right\n"
+    )
+    assert server.host in kept(replicate)["auths"]
+
+
 async def test_docker_config_names_another_folder(replicate, htpasswd_registry):
     replicate.variables["DOCKER_CONFIG"] = str(replicate.folder / "elsewhere")
 
@@ -227,6 +242,25 @@ async def test_a_check_that_writes_needs_to_know_where(replicate, distribution3)
 
     assert done.code == 2
     assert "--repository" in done.complaint
+
+
+async def test_a_registry_on_this_machine_is_shown_without_a_scheme_while_that_is_not_known(
+    replicate,
+):
+    replicate.write_config("""
+[registries."localhost:5000"]
+[registries."127.0.0.1:5001"]
+plain_http = true
+[registries."127.0.0.1:5002"]
+plain_http = false
+""")
+
+    listed = await replicate("registry", "list", "--json")
+    shown = await replicate("registry", "show", "[::1]:5003", "--json")
+
+    endpoints = [each["endpoint"] for each in listed.json["registries"]]
+    assert endpoints == ["localhost:5000", "http://127.0.0.1:5001", "https://127.0.0.1:5002"]
+    assert shown.json["endpoint"] == "[::1]:5003"
 
 
 async def test_the_configured_registries_are_listed_without_their_secrets(replicate):
