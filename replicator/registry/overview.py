@@ -18,7 +18,7 @@ from replicator.registry.protocols import ListedTag, NeededDigests
 from replicator.registry.sending import Sender
 from replicator.registry.tags import Tags
 from replicator.registry.vendors.choice import Vendors
-from replicator.registry.vendors.vendor import Row, Vendor
+from replicator.registry.vendors.vendor import Partial, Row, Vendor
 
 T = TypeVar("T")
 
@@ -105,8 +105,12 @@ class Overview:
                 except RegistryError as error:
                     first, refusal = (), error
                 if first:
+                    seen = set(first)
                     yield first
                     async for page in listing:
+                        seen.update(page)
+                        yield page
+                    async for page in self._hidden(vendor, under, plain, seen):
                         yield page
                     return
         found = False
@@ -119,6 +123,21 @@ class Overview:
             raise refusal or error from None
         if refusal is not None and not found:
             raise refusal
+
+    async def _hidden(
+        self,
+        vendor: Vendor,
+        under: str,
+        plain: AsyncGenerator[tuple[str, ...], None],
+        seen: Collection[str],
+    ) -> AsyncGenerator[tuple[str, ...], None]:
+        """Yield what the catalogue shows to our login and the vendor's API may not."""
+        if not (isinstance(vendor, Partial) and await vendor.may_hide()):
+            return
+        async with aclosing(self._paths(under, plain)) as listing:
+            async for page in listing:
+                if new := tuple(path for path in page if path not in seen):
+                    yield new
 
     async def recognise(self) -> None:
         """Find out, with one request at most, what kind of registry this is."""

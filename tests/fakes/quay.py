@@ -130,6 +130,7 @@ class FakeQuay:
         self.storage = MemoryStorage()
         self.faults = Faults()
         self.oauth: dict[str, set[str]] = {}
+        self.hidden: set[str] = set()  # private repositories of public organisations
         self.after_page: Callable[[], None] = lambda: None
         self.tokens = QuayTokens(passwords, realm="/v2/auth", private=private, clock=clock)
         self.tokens.organisations = set(organisations)
@@ -194,6 +195,8 @@ class FakeQuay:
         mine = [name.partition("/")[2] for name in names if name.startswith(f"{namespace}/")]
         if not self._sees(request, namespace):
             mine = []
+        if "authorization" not in request.headers:
+            mine = [name for name in mine if f"{namespace}/{name}" not in self.hidden]
         start = int(request.query_params.get("next_page", "opaque-0").partition("-")[2])
         body: dict[str, Any] = {
             "repositories": [

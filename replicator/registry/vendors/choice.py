@@ -88,8 +88,9 @@ class Vendors:
             case "quay":
                 from replicator.registry.vendors.quay import Quay, oauth_header
 
-                api = Api(self._here(FromLogin(self._login(), oauth_header)), "api/v1")
-                return Quay(api, self._sender.registry)
+                login = self._login()
+                api = Api(self._here(FromLogin(login, oauth_header)), "api/v1")
+                return Quay(api, self._sender.registry, login)
             case "harbor":
                 from replicator.registry.vendors.harbor import HEADERS, Harbor
 

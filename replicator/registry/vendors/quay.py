@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from replicator import errors
+from replicator.registry.login import Login
 from replicator.registry.settings import Credentials
 from replicator.registry.tags import Tags
 from replicator.registry.vendors.api import Api
@@ -27,9 +28,10 @@ class Quay:
 
     shows_all_tags: Final = True
 
-    def __init__(self, api: Api, host: str) -> None:
+    def __init__(self, api: Api, host: str, login: Login) -> None:
         self._api = api
         self._host = host
+        self._login = login
 
     async def tags(self, tags: Tags) -> Rows:
         place = f"repository/{quote(tags.name.path)}/tag/?limit={_PAGE_SIZE}&onlyActiveTags=true"
@@ -71,6 +73,11 @@ class Quay:
                 "may not see any",
                 registry=self._host,
             )
+
+    async def may_hide(self) -> bool:
+        """To a robot or a user the API shows what it shows to everybody: public repositories."""
+        credentials = await self._login.credentials()
+        return credentials is not None and oauth_header(credentials) is None
 
     async def create(self, path: str) -> bool:
         """Make a private repository; its organisation has to be there."""

@@ -72,6 +72,15 @@ class TagRemover(Protocol):
 
 
 @runtime_checkable
+class Partial(Protocol):
+    """Lists repositories with another login than the registry's, and so perhaps not all of ours."""
+
+    async def may_hide(self) -> bool:
+        """Say whether the catalogue may show more repositories."""
+        ...
+
+
+@runtime_checkable
 class ProxyTeller(Protocol):
     """Tells where a registry is a pull-through proxy of another one."""
 

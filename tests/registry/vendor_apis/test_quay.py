@@ -169,6 +169,15 @@ async def test_a_robot_finds_the_repositories_of_a_private_organisation_in_the_c
     assert await paths(client.registry, "org/") == ["org/app"]
 
 
+async def test_a_robot_finds_private_repositories_beside_public_ones(start_quay):
+    quay, client = await start_quay(login=ROBOT)
+    for name in ("org/open", "org/closed"):
+        store_image(quay.storage, name, "v1")
+    quay.hidden = {"org/closed"}
+
+    assert await paths(client.registry, "org/") == ["org/open", "org/closed"]
+
+
 async def test_without_an_organisation_the_catalogue_is_listed(start_quay):
     quay, client = await start_quay(login=OAUTH)
     store_image(quay.storage, PATH, "v1")
