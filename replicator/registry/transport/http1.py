@@ -19,6 +19,7 @@ from replicator.registry.transport.bodies import (
     UnsizedReader,
 )
 from replicator.registry.transport.connection import Connection, Limits
+from replicator.registry.transport.fields import AnswerHeaders
 from replicator.registry.transport.heads import Head
 from replicator.registry.transport.outgoing import Outgoing
 from replicator.registry.transport.pool import Origin, Pool
@@ -87,7 +88,9 @@ class Http1Transport(httpx.AsyncBaseTransport):
                 connection.close()
             self._pool.give_back(origin, connection)
             raise
-        return httpx.Response(head.status, headers=head.headers, stream=body)
+        response = httpx.Response(head.status, stream=body)
+        response.headers = AnswerHeaders(head.headers)
+        return response
 
     async def aclose(self) -> None:
         """Close all connections, also those in use."""
