@@ -289,7 +289,7 @@ class NotDelivered(ReplicatorError):
 class TransferFailed(ReplicatorError):
     """One image could not be copied; the cause says why.
 
-    ``side`` is "source" or "destination": whose answer it was.
+    ``side`` is "source" or "destination": whose answer it was; empty if it was neither's.
     """
 
     kind = "transfer_failed"
