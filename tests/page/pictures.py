@@ -5,8 +5,8 @@ python -m tests.page.pictures [FOLDER]      (docs/pictures unless it is given)
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import sys
 import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -19,7 +19,6 @@ from starlette.applications import Starlette
 from replicator import bootstrap, events
 from replicator.api.server import serve_http
 from replicator.config import Config, RegistryEntry, ServiceSettings
-from replicator.config.values import Listen
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.office import open_office
@@ -36,7 +35,13 @@ from replicator.store.services import Services
 from tests.page.world import HARBOR, RULES, add_registries, add_trouble, fill
 from tests.support.browser import browser
 
-_FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
+# What is added to the name of a picture, the scheme of colours, and how wide the window is.
+_WAYS = (
+    ("", "light", 1280),
+    ("-dark", "dark", 1280),
+    ("-narrow", "light", 420),
+    ("-dark-narrow", "dark", 420),
+)
 _MIB = 1 << 20
 _WRONG = """\
 [[rules]]
@@ -48,65 +53,70 @@ schedule = "0 3 * * *"
 """
 
 
-async def take(folder):
+async def take(folder, *, narrow_and_dark):
+    """Take pictures of a service that has much to show."""
     folder.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         home = stack.enter_context(tempfile.TemporaryDirectory())
-        config = Config(
-            service=ServiceSettings(
-                database=f"sqlite:///{home}/replicator.db",
-                docker_config=False,
-                listen=Listen("127.0.0.1", 0),
-            ),
-            registries={
-                HARBOR: RegistryEntry(
-                    RegistrySettings(HARBOR, kind="harbor", max_concurrency=16),
-                    CredentialSource("acme", password="x"),
-                )
-            },
-        )
+        config = _config(home)
         served = await stack.enter_async_context(bootstrap.open_serving(config))
         office = await stack.enter_async_context(open_office(config, served))
-        await fill(served.database)
-        await add_registries(served.database)
-        failed = await _fail(served.database)
-        running = await _begin(served)
-        await _change(office)
-        await Services(served.database, Owner.this_process(), datetime.now(UTC)).announce(
-            datetime.now(UTC)
-        )
+        screens = await _fill(served, office)
         app = Starlette(routes=list(page_routes(office, "127.0.0.1")))
         at = await stack.enter_async_context(serve_http(app, "127.0.0.1", 0))
         chromium = await stack.enter_async_context(browser())
-        for scheme in ("light", "dark"):
-            for name, width in (("", 1280), ("-narrow", 420)):
-                context = await chromium.new_context(
-                    color_scheme=scheme,
-                    viewport={"width": width, "height": 800},
-                    device_scale_factor=1.5,
-                )
-                page = await context.new_page()
-                suffix = ("" if scheme == "light" else "-dark") + name
-                for screen, path in {
-                    "overview": "/",
-                    "rule": "/rules/base-images",
-                    "run": f"/runs/{running}",
-                    "run-failed": f"/runs/{failed}?outcome=failed",
-                    "registry": f"/registries/{HARBOR}",
-                    "activity": "/activity",
-                }.items():
-                    await page.goto(f"http://{at}{path}", wait_until="domcontentloaded")
-                    if screen == "run":
-                        await page.locator(".image progress").first.wait_for()
-                    await page.screenshot(
-                        path=folder / f"{screen}{suffix}.png", full_page=True, animations="disabled"
-                    )
-                if not suffix:
-                    await page.goto(f"http://{at}/rules/new", wait_until="domcontentloaded")
-                    await page.fill("textarea", _WRONG)
-                    await page.click("text=Create the rule")
-                    await page.screenshot(path=folder / "rule-edit.png", full_page=True)
-                await context.close()
+        for suffix, scheme, width in _WAYS if narrow_and_dark else _WAYS[:1]:
+            context = await chromium.new_context(
+                base_url=f"http://{at}",
+                color_scheme=scheme,
+                viewport={"width": width, "height": 800},
+                device_scale_factor=1.5,
+            )
+            await _take_all(await context.new_page(), screens, folder, suffix)
+            await context.close()
+
+
+def _config(home):
+    entry = RegistryEntry(
+        RegistrySettings(HARBOR, kind="harbor", max_concurrency=16),
+        CredentialSource("acme", password="x"),
+    )
+    database = f"sqlite:///{home}/replicator.db"
+    return Config(
+        service=ServiceSettings(database=database, docker_config=False), registries={HARBOR: entry}
+    )
+
+
+async def _fill(served, office):
+    """Let there be something to see; return where the screens are."""
+    await fill(served.database)
+    await add_registries(served.database)
+    failed, running = await _fail(served.database), await _begin(served)
+    await _change(office)
+    now = datetime.now(UTC)
+    await Services(served.database, Owner.this_process(), now).announce(now)
+    return {
+        "overview": "/",
+        "rule": "/rules/base-images",
+        "run": f"/runs/{running}",
+        "run-failed": f"/runs/{failed}?outcome=failed",
+        "registry": f"/registries/{HARBOR}",
+        "activity": "/activity",
+        "rule-edit": "/rules/new",
+    }
+
+
+async def _take_all(page, screens, folder, suffix):
+    for screen, path in screens.items():
+        await page.goto(path, wait_until="domcontentloaded")
+        if screen == "run":
+            await page.locator(".image progress").first.wait_for()
+        if screen == "rule-edit":
+            await page.fill("textarea", _WRONG)
+            await page.click("text=Create the rule")
+            await page.get_by_role("alert").wait_for()
+        file = folder / f"{screen}{suffix}.png"
+        await page.screenshot(path=file, full_page=True, animations="disabled")
 
 
 async def _change(office):
@@ -170,5 +180,15 @@ async def _started(database, rule):
     return record, kept, actions[:7] + done
 
 
+def main():
+    words = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    words.add_argument("folder", type=Path)
+    words.add_argument("--all", action="store_true", help="also narrow ones, and in the dark")
+    asked = words.parse_args()
+    asyncio.run(take(asked.folder, narrow_and_dark=asked.all))
+
+
 if __name__ == "__main__":
-    asyncio.run(take(Path(sys.argv[1]) if len(sys.argv) > 1 else _FOLDER))
+    main()
