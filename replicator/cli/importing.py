@@ -29,8 +29,10 @@ class Format(enum.StrEnum):
 
 
 def import_(
-    format_name: Annotated[Format, typer.Argument(metavar="FORMAT", help="Whose files they are.")],
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Its files.")],
+    format_name: Annotated[
+        Format, typer.Argument(metavar="FORMAT", help=f"Whose they are: {', '.join(Format)}.")
+    ],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Its files.")],
     destination: Annotated[
         str,
         typer.Option(metavar="HOST/PATH", help="Where to, which skopeo has on its command line."),

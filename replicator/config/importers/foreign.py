@@ -145,12 +145,12 @@ def _alternatives(pattern: str) -> list[list[str]] | None:
         if group := _GROUP.match(rest):
             inner = rest[group.end() : rest.find(")")] if ")" in rest else "("
             options = [_literal(option) for option in inner.split("|")]
-            if None in options:
+            if None in options or "" in options:
                 return None
             found.append([option for option in options if option is not None])
             at += rest.find(")") + 1
         elif rest.startswith((".*", "[^/]*")):
-            found.append(["**" if rest.startswith(".") else "*"])
+            _add_wildcard(found, "**" if rest.startswith(".") else "*")
             at += 2 if rest.startswith(".") else 5
         elif literal := _LITERAL.match(rest):
             found.append([literal[0].removeprefix("\\")])
@@ -158,6 +158,14 @@ def _alternatives(pattern: str) -> list[list[str]] | None:
         else:
             return None
     return found
+
+
+def _add_wildcard(found: list[list[str]], wildcard: str) -> None:
+    """Two stars side by side would mean something else than one after the other."""
+    if found and found[-1] in (["*"], ["**"]):
+        found[-1] = [max(found[-1][0], wildcard, key=len)]
+    else:
+        found.append([wildcard])
 
 
 def _literal(option: str) -> str | None:
