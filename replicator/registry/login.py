@@ -14,8 +14,10 @@ from replicator.registry.settings import Credentials
 _READ_AGAIN: Final = 300.0
 # While the credentials are refused, a rotated secret is noticed this soon.
 _READ_AGAIN_REFUSED: Final = 5.0
-# How long refused credentials are not tried again: accounts are locked by trying.
+# How long refused credentials are not tried again: accounts are locked by trying. It is twice as
+# long after each further refusal, as Quay's lock is, which would else keep everybody out.
 _REFUSED_FOR: Final = 60.0
+_LONGEST_REFUSED_FOR: Final = 3600.0
 # Some token services answer 401 for a repository that is closed to a good login. Credentials that
 # worked before are given up only after this many refusals in a row.
 _REFUSALS: Final = 3
@@ -38,6 +40,7 @@ class Login:
         self._refused_at: float | None = None
         self._refusals = 0
         self._accepted = False
+        self._pause = _REFUSED_FOR
 
     async def credentials(self) -> Credentials | None:
         """Return the credentials to use now, None for anonymous.
@@ -54,7 +57,7 @@ class Login:
     def accept(self, credentials: Credentials) -> None:
         """Note that *credentials* worked."""
         if credentials == self._credentials:
-            self._accepted, self._refusals, self._refused_at = True, 0, None
+            self._begin(accepted=True)
 
     async def refuse(self, credentials: Credentials) -> None:
         """Note that *credentials* were refused, and see whether there are others by now.
@@ -67,7 +70,7 @@ class Login:
             if credentials == self._credentials:
                 self._refusals += 1
                 if self._refusals >= (_REFUSALS if self._accepted else 1):
-                    self._refused_at = self._clock.monotonic()
+                    self._note_refusal()
         if credentials == self._credentials:
             raise self.refusal()
 
@@ -90,8 +93,17 @@ class Login:
     def _is_refused(self) -> bool:
         return (
             self._refused_at is not None
-            and self._clock.monotonic() - self._refused_at < _REFUSED_FOR
+            and self._clock.monotonic() - self._refused_at < self._pause
         )
+
+    def _begin(self, *, accepted: bool) -> None:
+        self._accepted, self._refusals, self._refused_at = accepted, 0, None
+        self._pause = _REFUSED_FOR
+
+    def _note_refusal(self) -> None:
+        if self._refused_at is not None and not self._is_refused():
+            self._pause = min(2 * self._pause, _LONGEST_REFUSED_FOR)
+        self._refused_at = self._clock.monotonic()
 
     async def _read(self) -> None:
         credentials = await self._keychain.credentials_for(self._registry)
@@ -99,4 +111,4 @@ class Login:
         if credentials != self._credentials:
             self._credentials = credentials
             self.version += 1
-            self._accepted, self._refusals, self._refused_at = False, 0, None
+            self._begin(accepted=False)

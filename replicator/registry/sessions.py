@@ -151,7 +151,7 @@ class BlobUpload:
                 knowledge.note_failed_put()
             raise
         knowledge.failed_puts = 0
-        self._check(answer)
+        await self._check(answer)
 
     async def _patch(self, source: Source, start: int, end: int, *, says_range: bool) -> None:
         """Send the bytes from *start* up to *end*."""
@@ -191,7 +191,7 @@ class BlobUpload:
             )
 
     async def _close(self) -> None:
-        self._check(await self._sender.send(self._closing(None)))
+        await self._check(await self._sender.send(self._closing(None)))
 
     def _call(
         self,
@@ -237,13 +237,24 @@ class BlobUpload:
             closes=True,
         )
 
-    def _check(self, answer: Answer) -> None:
-        """Refuse an answer that is about another blob than the one that was sent."""
+    async def _check(self, answer: Answer) -> None:
+        """Refuse an answer that is about another blob than the one that was sent.
+
+        Harbor takes a blob by its sha512, and has it by its sha256 alone from then on.
+        """
         try:
             digest = Digest.parse(answer.headers.get("docker-content-digest", ""))
         except InvalidDigest:
             return
-        if digest.algorithm == self._blob.digest.algorithm and digest != self._blob.digest:
+        if digest.algorithm != self._blob.digest.algorithm:
+            if not await self._blobs.has(self._blob):
+                raise errors.Rejected(
+                    f"{self._name}: {self._blob.digest} was stored as {digest}; this registry "
+                    f"keeps nothing by {self._blob.digest.algorithm}",
+                    codes=("UNSUPPORTED",),
+                    registry=self._name.registry,
+                )
+        elif digest != self._blob.digest:
             raise ContentMismatch(f"{self._name}: {self._blob.digest} was stored as {digest}")
 
     def _follow(self, answer: Answer) -> None:

@@ -46,6 +46,7 @@ _ATTEMPTS: Final = 4
 _LONGEST_WAIT: Final = 30.0
 # How services say that they do not take the form: Artifactory 401, Google 404, Azure 400.
 _NO_FORM: Final = frozenset({400, 401, 404, 405})
+_LOCKED: Final = re.compile(rb"too many login attempts", re.IGNORECASE)
 _CODE: Final = re.compile(r"[A-Z0-9_]{1,64}", re.ASCII)
 _KINDS: Final[Mapping[int, tuple[type[RegistryError], str]]] = {
     401: (Unauthorized, "no access without a login"),
@@ -133,7 +134,7 @@ class TokenClient:
                 break
             await self._clock.sleep(wait)
         raise RateLimited(
-            f"{self._gate.registry}: its token service asks to slow down (429)",
+            f"{self._gate.registry}: {_reason(answer, asked)}",
             retry_after=asked,
             registry=self._gate.registry,
         )
@@ -158,6 +159,14 @@ class TokenClient:
         return Attempt(registry, registry, f"{wanted} from {Origin.of(realm)}")
 
 
+def _reason(answer: Answer, asked: float | None) -> str:
+    """Say why a token service makes us wait: Quay locks a login, however right it is by now."""
+    if _LOCKED.search(answer.content) is None:
+        return "its token service asks to slow down (429)"
+    until = f" for {asked + 1:.0f} s" if asked is not None else ""
+    return f"this login is locked there{until}, after wrong passwords; wait, and try no others"
+
+
 def _error(answer: Answer, attempt: Attempt) -> RegistryError:
     """Return the error for an answer without a token.
 
@@ -165,6 +174,9 @@ def _error(answer: Answer, attempt: Attempt) -> RegistryError:
     """
     codes = tuple(each.code for each in problems(answer.content) if _CODE.fullmatch(each.code))
     kind, hint = _KINDS.get(answer.status, (Rejected, ""))
+    if answer.status == 405 and "DENIED" in codes:
+        # Quay's answer to who asks for the right to push to a new repository.
+        kind, hint = Denied, "it is in read-only mode: a later run goes on"
     if 300 <= answer.status < 400:
         kind, hint = OutboundRefused, "token requests follow no redirect"
     elif answer.status >= 500:

@@ -565,6 +565,35 @@ class TestQuay:
 
         assert time.slept == [1.0]
 
+    async def test_a_password_that_stays_wrong_is_tried_less_and_less_often(self, time):
+        vendor = Quay(time)
+        subject = authenticator(vendor, WRONG)
+
+        for _ in range(600):
+            with pytest.raises(Unauthorized):
+                await ask(vendor, subject)
+            time.seconds += 61
+
+        # 0, 1, 3, 7, 15, 31 minutes, and then once an hour.
+        assert len(vendor.token_requests) <= 16
+
+    async def test_a_long_lock_is_said_to_be_one(self, time):
+        vendor = Quay(time)
+        text = "Too many login attempts. \nPlease reset your Quay password and try again."
+        headers = {"Retry-After": "511"}
+        vendor.before_token = lambda: httpx.Response(429, text=text, headers=headers)
+
+        with pytest.raises(RateLimited, match="is locked there for 512 s, after wrong passwords"):
+            await ask(vendor, authenticator(vendor))
+
+    async def test_a_registry_that_makes_nothing_new_now_is_read_only(self, time):
+        vendor = Quay(time)
+        body = {"errors": [{"code": "DENIED", "message": "", "detail": {"is_readonly": True}}]}
+        vendor.before_token = lambda: httpx.Response(405, json=body)
+
+        with pytest.raises(Denied, match="read-only"):
+            await ask(vendor, authenticator(vendor))
+
     async def test_no_more_than_two_logins_are_under_way(self, time):
         vendor = Quay(time)
         subject = authenticator(vendor)

@@ -14,9 +14,13 @@ from replicator.errors import (
     NotARegistry,
     OutboundRefused,
     RegistryUnavailable,
+    Rejected,
     TooLarge,
 )
 from replicator.events import BlobOutcome, RequestKind
+from replicator.oci.descriptor import Descriptor
+from replicator.oci.digest import Digest
+from replicator.oci.media_types import OCTET_STREAM
 from replicator.registry.settings import Timeouts
 from tests.registry.clients import pieces_of
 from tests.registry.test_repository import blob_of, send
@@ -265,6 +269,20 @@ async def test_202_to_the_closing_put_is_no_success(faults, repository):
 
     with pytest.raises(NotARegistry, match="202"):
         await offer.send(pieces_of(CONTENT))
+
+
+async def test_a_blob_that_is_kept_by_another_digest_alone_is_rejected(faults, repository):
+    content = b"by its sha512"
+    digest = Digest.of(content, "sha512")
+    blob = Descriptor(OCTET_STREAM, digest, len(content))
+    faults.add(fault.set_header("Docker-Content-Digest", str(Digest.of(content))), *PUT)
+    upload = await repository.offer_blob(blob)
+    faults.add(fault.answer(404), *HEAD)
+
+    with pytest.raises(Rejected, match="keeps nothing by sha512") as refusal:
+        await upload.send(pieces_of(content))
+
+    assert not refusal.value.retryable
 
 
 async def test_who_does_not_take_a_put_gets_a_patch_from_then_on(faults, faulty, repository):
