@@ -82,7 +82,7 @@ async def probe(
         yield await _found("digests", _digests(registry, repository, tags[0]))
         yield await _found("conditional requests", _conditional(trials, repository, tags[0]))
         yield await _found("referrers", _referrers(registry, repository, tags[0]))
-    yield _deletions(registry)
+    yield _deletions(repository)
     if writes:
         yield await _found("uploads", _uploads(registry, repository))
         yield await _found("ways of uploading", _ways(trials))
@@ -175,9 +175,9 @@ async def _referrers(registry: Registry, repository: Repository, tag: Tag) -> Fi
     return Finding("referrers", text, good=True, facts={"referrers_api": bool(by_api)})
 
 
-def _deletions(registry: Registry) -> Finding:
+def _deletions(repository: Repository) -> Finding:
     """Nothing is deleted to find out."""
-    possible = registry.knowledge.profile.deletes_tags
+    possible = repository.deletes_tags
     text = "of a tag alone" if possible else "of a tag alone is not known to be possible"
     return Finding("deletion", text)
 

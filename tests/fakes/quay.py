@@ -258,7 +258,7 @@ class FakeQuay:
 
 
 def _habits(app: ASGIApp) -> ASGIApp:
-    """Cut pages down, ignore ranges of blobs, and refuse a type with a parameter."""
+    """Cut pages down, ignore ranges and what is known, and refuse a type with a parameter."""
 
     async def habits(scope: Scope, receive: Receive, send: Send) -> None:
         path, headers = scope["path"], Headers(scope=scope)
@@ -266,12 +266,11 @@ def _habits(app: ASGIApp) -> ASGIApp:
             query = dict(parse_qsl(scope["query_string"].decode()))
             query["n"] = str(min(int(query.get("n", _LARGEST_PAGE)), _LARGEST_PAGE))
             scope = {**scope, "query_string": urlencode(query).encode()}
-        elif "/blobs/" in path:
-            kept = [
-                each for each in scope["headers"] if each[0] not in (b"range", b"if-none-match")
-            ]
+        if "/blobs/" in path or "/manifests/" in path:
+            ignored = (b"range", b"if-none-match")
+            kept = [each for each in scope["headers"] if each[0] not in ignored]
             scope = {**scope, "headers": kept}
-        elif scope["method"] == "PUT" and ";" in headers.get("content-type", ""):
+        if scope["method"] == "PUT" and ";" in headers.get("content-type", ""):
             refusal = Refusal(415, "MANIFEST_INVALID", "manifest invalid")
             await refusal.response()(scope, receive, send)
             return

@@ -12,6 +12,7 @@ from replicator.registry.probe import facts_of, probe
 from replicator.registry.profile import Shape, profile_for
 from replicator.registry.settings import Credentials
 from tests.fakes.ecr import FakeEcr
+from tests.fakes.harbor import FakeHarbor
 from tests.fakes.quay import FakeQuay
 from tests.registry.test_repository import push_image
 from tests.support import faults as fault
@@ -144,6 +145,25 @@ async def test_a_registry_that_lists_everything_at_once_is_found_to(
     found = await findings(registry, repository_path)
 
     assert found["pages"].facts == {"paged": False}
+
+
+async def test_harbor_and_quay_are_recognised_and_looked_at(open_client):
+    login = Credentials("team+sync", "secret")
+    found = {}
+    for fake in (
+        FakeHarbor({login.username: login.password}, projects=("team",)),
+        FakeQuay({login.username: login.password}, organisations=("team",)),
+    ):
+        store_image(fake.storage, "team/app", "v1")
+        async with fake.registry:
+            client = open_client(fake.registry.host, login=login)
+            looked = await findings(client.registry, "team/app")
+        assert all(each.good is not False for each in looked.values())
+        found[looked["kind"].text] = {subject: each.text for subject, each in looked.items()}
+
+    assert set(found) == {"harbor", "quay"}
+    assert found["harbor"]["deletion"] == found["quay"]["deletion"] == "of a tag alone"
+    assert found["quay"]["conditional requests"] == "not honoured"
 
 
 async def test_amazons_habits_are_found(open_client):
