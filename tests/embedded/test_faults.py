@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 
 import httpx
 import pytest
@@ -21,6 +22,7 @@ from tests.support.faults import (
     gzip_body,
     hang_up,
     hang_up_after,
+    hang_up_while_receiving,
     hold,
     hold_body,
     ignore_range,
@@ -231,3 +233,29 @@ async def test_a_held_body_stops_at_its_byte_until_the_gate_opens(faults, http, 
             received += piece
 
     assert received == CONTENT
+
+
+@pytest.mark.parametrize("size", [0, 1, 99])
+async def test_a_body_smaller_than_what_may_be_received_arrives_whole(faults, http, size):
+    faults.add(hang_up_while_receiving(100), "PUT")
+    content = CONTENT[:size]
+    location = (await http.post("/v2/team/app/blobs/uploads/")).headers["Location"]
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+    async with asyncio.timeout(10):
+        done = await http.put(f"{location}&digest={digest}", content=content)
+    stored = await http.get(f"/v2/team/app/blobs/{digest}")
+
+    assert (done.status_code, stored.content) == (201, content)
+
+
+@pytest.mark.parametrize("size", [100, 101, 200_000])
+async def test_of_a_larger_body_so_much_is_received_and_no_more(faults, http, size):
+    faults.add(hang_up_while_receiving(100), "PATCH")
+    location = (await http.post("/v2/team/app/blobs/uploads/")).headers["Location"]
+
+    with pytest.raises(httpx.TransportError):
+        await http.patch(location, content=CONTENT[:size])
+    status = await http.get(location)
+
+    assert status.headers["Range"] == "0-99"

@@ -157,7 +157,10 @@ def ignore_range() -> Action:
 
 
 def hang_up_while_receiving(after: int) -> Action:
-    """Let the application have *after* bytes of the request's body, and close the connection."""
+    """Let the application have *after* bytes of the request's body, and close the connection.
+
+    A body that has fewer arrives whole.
+    """
 
     async def act(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         left = after
@@ -169,7 +172,8 @@ def hang_up_while_receiving(after: int) -> Action:
             message = await receive()
             piece = message.get("body", b"")[:left]
             left -= len(piece)
-            return {**message, "body": piece, "more_body": True} if piece else message
+            more = left == 0 or message.get("more_body", False)
+            return {**message, "body": piece, "more_body": more} if piece else message
 
         await app(scope, receive_some, send)
 
