@@ -10,9 +10,8 @@ from tests.transfer.images import add_image, add_referrer
 
 
 def while_reading(error):
-    with pytest.raises(type(error) if isinstance(error, StoreError) else TransferFailed) as raised:
-        with reading_source():
-            raise error
+    with pytest.raises((TransferFailed, StoreError)) as raised, reading_source():
+        raise error
     return raised.value
 
 
