@@ -87,8 +87,8 @@ class Gate:
         """Raises NotAuthenticated, AccessDenied, StoreError."""
         held = read_cookie(request)
         if held is not None:
-            notes_use = BACKGROUND not in request.headers
-            session = await self._sessions.find(held, notes_use=notes_use)
+            by_itself = BACKGROUND in request.headers or _is_stream(request)
+            session = await self._sessions.find(held, notes_use=not by_itself)
             if session is not None:
                 return Visitor(session.identity, session.csrf, held)
         identity = await self._doorman(request)
@@ -101,10 +101,13 @@ class Gate:
             # A part of a page cannot be exchanged for a form: the whole page goes.
             back = urlsplit(request.headers.get("hx-current-url", "/"))
             return Response(status_code=401, headers={"HX-Redirect": _sign_in(back.path)})
-        is_stream = "text/event-stream" in request.headers.get("accept", "")
-        if request.method in _SAFE and not is_stream:
+        if request.method in _SAFE and not _is_stream(request):
             return RedirectResponse(_sign_in(request.url.path), 303)
         return self._pages.error(request, error)
+
+
+def _is_stream(request: Request) -> bool:
+    return "text/event-stream" in request.headers.get("accept", "")
 
 
 def _sign_in(back: str) -> str:
