@@ -140,17 +140,23 @@ class Vendors:
         if prefix := login_for(path, self._sender.settings.logins):
             return self._with_login(prefix).proxy_teller(profile)
         if profile.kind == "nexus":
-            return self._nexus()
+            return self._nexus(profile)
         vendor = self.of(profile)
         return vendor if isinstance(vendor, ProxyTeller) else None
 
-    def _nexus(self) -> ProxyTeller:
-        """Its API lists nothing better than the registry does, and so is no adapter of its own."""
+    def _nexus(self, profile: Profile) -> ProxyTeller:
+        """Its API lists nothing better than the registry does, and so is no adapter of its own.
+
+        Behind a port of one repository it is elsewhere, where the entry may say.
+        """
         from replicator.registry.vendors.nexus import Nexus
 
         if self._proxy_teller is None:
-            api = Api(self.with_password(), "service/rest/v1")
-            self._proxy_teller = Nexus(api, self._sender.registry)
+            sender = self.with_password()
+            if self._sender.settings.api_endpoint:
+                password = FromLogin(self._login(), basic_header)
+                sender = self._elsewhere(self._gate(profile), password)
+            self._proxy_teller = Nexus(Api(sender, "service/rest/v1"), self._sender.registry)
         return self._proxy_teller
 
     def with_password(self) -> Sender:

@@ -90,6 +90,18 @@ async def test_nexus_is_trusted_to_lack_a_tag_where_it_is_known_to_be_no_proxy(
     assert await client.registry.repository(path).may_be_proxy(Tag("v1")) is may_be_proxy
 
 
+async def test_the_entry_may_say_where_the_api_of_nexus_is(start, open_client):
+    connector, main = FakeNexus(PASSWORDS), FakeNexus(PASSWORDS)
+    main.types = {"images": "hosted"}
+    await start(connector.registry)
+    await start(main.registry)
+    client = open_client(
+        connector.registry.host, login=ALICE, kind="nexus", api_endpoint=main.registry.url
+    )
+
+    assert not await client.registry.repository("team/app").may_be_proxy(Tag("v1"))
+
+
 @pytest.mark.parametrize(
     ("path", "may_be_proxy"),
     [("images/app", False), ("remote/app", True), ("virtual/app", True), ("other/app", True)],
