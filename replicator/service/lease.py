@@ -11,7 +11,7 @@ from replicator.transfer.fail_points import FailPoint
 
 # Seconds; less than others wait for a sign of life, by what a tag takes to be written and by what
 # clocks may differ.
-LASTS: Final = 40.0
+LASTS: Final = 12.0
 
 
 class Lease:

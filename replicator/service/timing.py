@@ -17,11 +17,11 @@ class Timing:
     how long a message may take.
     """
 
-    lease: float = 60.0
-    safe: float = 40.0
-    renew: float = 20.0
+    lease: float = 26.0
+    safe: float = 12.0
+    renew: float = 4.0
     look: float = 2.0
-    reap: float = 5.0
+    reap: float = 3.0
     grace: float = 30.0
 
     @property

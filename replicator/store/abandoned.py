@@ -12,8 +12,9 @@ from replicator.store.owner import Owner
 from replicator.store.records import RunState
 from replicator.store.tables import run
 
-# How long something stays its owner's without a sign of life.
-LEASE: Final = timedelta(seconds=60)
+# How long something stays its owner's without a sign of life: what a lost machine had begun goes on
+# within half a minute.
+LEASE: Final = timedelta(seconds=26)
 
 # An item that ended so many processes has to be looked at by a person.
 MOST_LOSSES: Final = 3

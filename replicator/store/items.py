@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Update, bindparam, case, delete, func, select, tuple_, update
+from sqlalchemy import Integer, Update, bindparam, case, delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.errors import LeaseLost
@@ -22,6 +22,7 @@ from replicator.store.ledger import Ledger
 from replicator.store.moments import moment
 from replicator.store.owner import Owner
 from replicator.store.records import ActionRecord, RunRecord, RunState, Totals
+from replicator.store.remaining import has_unfinished, let_wait, lock_run, open_closing
 from replicator.store.run_rows import run_from_row, totals_row
 from replicator.store.tables import action, run
 from replicator.store.text import storable
@@ -45,43 +46,32 @@ class Items:
     async def claim(self, now: datetime, *, limit: int = 1) -> Sequence[Claim]:
         """Take up the items whose turn it is; none if none waits."""
         async with self._database.writing() as connection:
+            until = moment(connection, now, self._lease)
             found = await connection.execute(
-                _take(limit).values(
-                    state=ItemState.RUNNING.value,
-                    owner=self._owner,
-                    attempt=item.c.attempt + 1,
-                    leased_until=moment(connection, now, self._lease),
-                )
+                _TAKE.values(leased_until=until), {"most": limit, "by": self._owner}
             )
             rows = found.all()
             await carrier.withdraw(connection, [(row.run, row.n) for row in rows])
-            runs = await self._runs_of(connection, {row.run for row in rows}, now)
-        return [claim_from_row(row, *runs[row.run]) for row in rows]
+            queued = {row.run for row in rows if row.is_queued}
+            begun = await self._begin(connection, queued, now) if queued else frozenset[int]()
+        return [claim_from_row(row, row.run_id, row.run in begun) for row in rows]
 
-    async def _runs_of(
+    async def _begin(
         self, connection: AsyncConnection, numbers: Collection[int], now: datetime
-    ) -> Mapping[int, tuple[str, bool]]:
-        """Return the ids of runs, and which of them were not under way, as they are now."""
-        if not numbers:
-            return {}
-        queued = run.c.state == RunState.QUEUED.value
-        query = select(run.c.number, run.c.id, queued).where(run.c.number.in_(numbers))
-        found = (await connection.execute(query)).all()
-        begun: Collection[int] = ()
-        if any(is_queued for _, _, is_queued in found):
-            marked = await connection.scalars(
-                update(run)
-                .where(run.c.number.in_(numbers), queued)
-                .values(
-                    state=RunState.RUNNING.value,
-                    owner=self._owner,
-                    attempt=run.c.attempt + 1,
-                    started_at=case((run.c.attempt == 0, now), else_=run.c.started_at),
-                )
-                .returning(run.c.number)
+    ) -> frozenset[int]:
+        """Say of runs that they are under way, and return which were not."""
+        marked = await connection.scalars(
+            update(run)
+            .where(run.c.number.in_(numbers), run.c.state == RunState.QUEUED.value)
+            .values(
+                state=RunState.RUNNING.value,
+                owner=self._owner,
+                attempt=run.c.attempt + 1,
+                started_at=case((run.c.attempt == 0, now), else_=run.c.started_at),
             )
-            begun = frozenset(marked)
-        return {number: (run_id, number in begun) for number, run_id, _ in found}
+            .returning(run.c.number)
+        )
+        return frozenset(marked)
 
     async def run_of(self, claim: Claim) -> RunRecord:
         """Return the run of an item. Raises LeaseLost when it is no more."""
@@ -96,7 +86,7 @@ class Items:
         """Add items to the run of an item that is still this process's. Raises LeaseLost."""
         async with self._database.writing() as connection:
             await self._hold(connection, claim)
-            await _lock_run(connection, claim.run)
+            await lock_run(connection, claim.run)
             await add_items(connection, claim.run, pieces, now)
 
     async def split(
@@ -114,7 +104,7 @@ class Items:
         """
         async with self._database.writing() as connection:
             await self._hold(connection, claim)
-            await _lock_run(connection, claim.run)
+            await lock_run(connection, claim.run)
             await connection.execute(
                 _mine(claim, self._owner).values(tags=tags_to_json(kept), summary=dict(summary))
             )
@@ -249,8 +239,8 @@ class Items:
             await connection.execute(delete(item).where(item.c.run == claim.run))
 
     async def renew(self, now: datetime, keys: Collection[str]) -> None:
-        """Give a sign of life for items of this process, by their keys; due every third of the
-        lease."""
+        """Give a sign of life for those of *keys* that are this process's; due several times in
+        the lease."""
         mine = update(item).where(
             tuple_(item.c.run, item.c.n, item.c.attempt).in_(map(_parts, keys)),
             item.c.state == ItemState.RUNNING.value,
@@ -320,50 +310,6 @@ class Items:
             raise _lost(claim)
 
 
-async def deferred_until(connection: AsyncConnection, record: RunRecord) -> datetime | None:
-    """Return when the first item of a run comes due that is put off; None if none is."""
-    due: datetime | None = await connection.scalar(
-        select(func.min(item.c.due_at)).where(item.c.run == record.number)
-    )
-    return due
-
-
-async def has_unfinished(connection: AsyncConnection, run_number: int) -> bool:
-    """Say whether there is anything left to do in a run."""
-    unfinished = select(item.c.n).where(
-        item.c.run == run_number, item.c.state != ItemState.DONE.value
-    )
-    return await connection.scalar(unfinished.limit(1)) is not None
-
-
-async def open_closing(connection: AsyncConnection, run_number: int, now: datetime) -> None:
-    """Let the closing of a run wait for a worker, if all else is done and it does not yet."""
-    if not await _lock_run(connection, run_number):
-        return
-    known = select(item.c.n).where(item.c.run == run_number, item.c.n == CLOSING_NUMBER)
-    if await connection.scalar(known) is None:
-        await add_items(connection, run_number, [_NOTHING], now, kind=ItemKind.CLOSING)
-
-
-async def let_wait(connection: AsyncConnection, run_number: int) -> None:
-    """Say of a run that it waits, if nobody has an item of it."""
-    under_way = select(item.c.n).where(
-        item.c.run == run_number, item.c.state == ItemState.RUNNING.value
-    )
-    await connection.execute(
-        update(run)
-        .where(run.c.number == run_number, run.c.state == RunState.RUNNING.value)
-        .where(~under_way.exists())
-        .values(state=RunState.QUEUED.value, owner="")
-    )
-
-
-async def _lock_run(connection: AsyncConnection, run_number: int) -> bool:
-    """Let one transaction at a time add items to a run; say whether it is unfinished."""
-    unfinished = select(run.c.number).where(run.c.number == run_number, run.c.finished_at.is_(None))
-    return await connection.scalar(unfinished.with_for_update()) is not None
-
-
 def _parts(key: str) -> tuple[int, ...]:
     """Return the run, the number and the attempt that a key is made of."""
     return tuple(map(int, key.split("/")))
@@ -372,19 +318,6 @@ def _parts(key: str) -> tuple[int, ...]:
 def _left(summary: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what an attempt leaves to the next; without a *summary* that is what it found."""
     return {} if summary is None else {"summary": dict(summary)}
-
-
-def _take(limit: int) -> Update:
-    """Return the statement that takes up the next items.
-
-    SKIP LOCKED: of two workers that ask at once, each gets others.
-    """
-    waiting = select(item.c.run, item.c.n).where(item.c.state == ItemState.WAITING.value)
-    ordered = waiting.order_by(item.c.priority, item.c.turn, item.c.run, item.c.n)
-    following = ordered.limit(limit).with_for_update(skip_locked=True).cte("following")
-    return (
-        update(item).where(item.c.run == following.c.run, item.c.n == following.c.n).returning(item)
-    )
 
 
 def _mine(claim: Claim, owner: str) -> Update:
@@ -406,7 +339,31 @@ def _lost(claim: Claim) -> LeaseLost:
     return LeaseLost(f"item {claim.n} of run {claim.run} was taken over, or is done with")
 
 
-_NOTHING: Final = Piece(())
+# Made once, as every item begins with it. SKIP LOCKED: of two workers that ask at once, each gets
+# others. Also returns the ids of the runs, and whether they are to begin.
+_following: Final = (
+    select(item.c.run, item.c.n)
+    .where(item.c.state == ItemState.WAITING.value)
+    .order_by(item.c.priority, item.c.turn, item.c.run, item.c.n)
+    # A number in the text, for PostgreSQL's planner: of one it does not know it expects thousands,
+    # and reads the whole table.
+    .limit(bindparam("most", type_=Integer, literal_execute=True))
+    .with_for_update(skip_locked=True)
+    .cte("following")
+)
+_TAKE: Final = (
+    update(item)
+    .where(item.c.run == _following.c.run, item.c.n == _following.c.n)
+    .values(state=ItemState.RUNNING.value, owner=bindparam("by"), attempt=item.c.attempt + 1)
+    .returning(
+        item,
+        select(run.c.id).where(run.c.number == item.c.run).scalar_subquery().label("run_id"),
+        select(run.c.state == RunState.QUEUED.value)
+        .where(run.c.number == item.c.run)
+        .scalar_subquery()
+        .label("is_queued"),
+    )
+)
 
 # Made once, as every item ends with it. Returns whether the run has items that nobody has taken up.
 _other: Final = item.alias("other")

@@ -51,7 +51,7 @@ class Runs:
             return await insert_run(connection, rule, trigger, now, running)
 
     async def renew(self, now: datetime, runs: Collection[str]) -> None:
-        """Give a sign of life for *runs* of this process; due every third of LEASE."""
+        """Give a sign of life for *runs* of this process; due several times in LEASE."""
         mine = update(run).where(
             run.c.id.in_(runs), run.c.owner == self._owner, run.c.finished_at.is_(None)
         )
@@ -109,7 +109,7 @@ class Runs:
             record = run_from_row(await find_run(connection, run_id))
             if record.finished_at is None and record.queued_at is not None:
                 # Only a service has items; other commands need not load what is known of them.
-                from replicator.store.items import deferred_until
+                from replicator.store.remaining import deferred_until
 
                 record = replace(record, deferred_until=await deferred_until(connection, record))
             its_actions = select(action).where(action.c.run == record.number)

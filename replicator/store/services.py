@@ -27,7 +27,7 @@ class Services:
         self._works = works
 
     async def announce(self, now: datetime) -> None:
-        """Say that this process serves, and forget those that are gone; due every 20 seconds."""
+        """Say that this process serves, and forget those that are gone; due every few seconds."""
         row = {
             "owner": self._owner,
             "started_at": self._started_at,

@@ -17,7 +17,6 @@ from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
 from replicator.oci.media_types import OCTET_STREAM
 from replicator.oci.reference import RepositoryName
-from replicator.store.abandoned import LEASE
 from replicator.store.database import Database
 from replicator.store.operating_tables import upload_session
 from replicator.store.owner import Owner
@@ -29,6 +28,9 @@ _log = logging.getLogger(__name__)
 
 # Registries forget sessions after some days; nobody is likely to go on with one after so long.
 _OLD: Final = timedelta(days=1)
+# Services say every few seconds that they are there. What one had begun is taken up by others later
+# than its silence is noticed here, so that its blobs go on and do not begin anew.
+_HEARD_OF: Final = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class UnfinishedUploads:
         """Say whether a process of another machine serves, or keeps a run, by what it wrote."""
         now = self._clock()
         serves = select(service.c.owner).where(
-            service.c.owner == owner, service.c.seen_at >= now - LEASE
+            service.c.owner == owner, service.c.seen_at >= now - _HEARD_OF
         )
         runs = select(run.c.number).where(
             run.c.owner == owner, run.c.finished_at.is_(None), run.c.leased_until >= now

@@ -15,7 +15,7 @@ async def test_one_cancelled_run_leaves_those_beside_it_alone(bench):
     bench.world.content(OTHER).put("2")
     bench.copier.endless = {"1"}
     looks = asyncio.Queue()
-    bench.sleep = lambda seconds: looks.get() if seconds <= 5 else asyncio.Event().wait()
+    bench.sleep = lambda seconds: looks.get() if seconds <= 2 else asyncio.Event().wait()
     other = rule("other", source=OTHER, destinations=("other.io/mirror/app",))
     bench.runs.unwanted = frozenset({"run-1"})
     running = asyncio.create_task(bench.runner().run_all([rule(), other], trigger="test"))

@@ -9,6 +9,7 @@ import pytest
 from replicator.errors import LeaseLost
 from replicator.service.lease import LASTS, Lease
 from replicator.service.runner import Runner
+from replicator.service.timing import Timing
 from replicator.store.abandoned import LEASE
 from replicator.store.records import RunState
 from replicator.transfer.fail_points import FailPoint
@@ -48,14 +49,23 @@ def test_a_sign_of_life_counts_from_when_it_was_given_not_from_when_it_was_heard
 
 
 def test_our_own_lease_ends_well_before_others_take_the_run():
-    assert LEASE.total_seconds() - LASTS >= 20
+    assert LEASE.total_seconds() - LASTS >= 14
+
+
+def test_what_a_lost_machine_had_begun_goes_on_within_half_a_minute():
+    timing = Timing()
+
+    assert (timing.lease, timing.safe) == (LEASE.total_seconds(), LASTS)
+    assert timing.lease + timing.reap < 30
+    # Two signs of life may fail.
+    assert timing.safe >= 3 * timing.renew
 
 
 async def test_a_run_that_others_ended_is_ended_here_before_the_lease_counts_again(bench):
     bench.source.put("1")
     bench.copier.endless = {"1"}
     ticks, clock = asyncio.Queue(), Monotonic()
-    bench.sleep = lambda seconds: ticks.get() if seconds > 5 else asyncio.Event().wait()
+    bench.sleep = lambda seconds: ticks.get() if seconds > 2 else asyncio.Event().wait()
     lease = Lease(40, monotonic=clock)
     running = asyncio.create_task(bench.runner(lease=lease).run(rule(), trigger="test"))
     while not bench.copier.running:  # noqa: ASYNC110 - the fakes set no events

@@ -69,7 +69,7 @@ class Shop:
 
     def sleep(self, seconds):
         """Look for cancellations when told to, and give no sign of life."""
-        return self.looks.get() if seconds <= 5 else asyncio.Event().wait()
+        return self.looks.get() if seconds <= 2 else asyncio.Event().wait()
 
     async def add(self, of, **options):
         return await self.queue.add(of, "test", self.bench.clock(), **options)
@@ -316,7 +316,7 @@ class SignAfter:
         return found
 
     def sleep(self, seconds):
-        return self.signs.get() if seconds > 5 else asyncio.Event().wait()
+        return self.signs.get() if seconds > 2 else asyncio.Event().wait()
 
     async def _sign(self):
         self._looked.clear()

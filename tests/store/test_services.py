@@ -24,5 +24,5 @@ async def test_those_who_carry_out_runs_are_counted_and_this_one_with_them(
     await Services(database, replace(STRANGER, pid=2), NOON, works=False).announce(NOON)
     await here.announce(NOON)
 
-    assert await here.working(NOON + timedelta(seconds=50)) == 2
-    assert await here.working(NOON + timedelta(seconds=70)) == 1
+    assert await here.working(NOON + timedelta(seconds=20)) == 2
+    assert await here.working(NOON + timedelta(seconds=30)) == 1
