@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,14 +46,15 @@ class Member:
 class Cluster:
     """*arms* is what tests.support.armed takes besides the traps that all of them share.
 
-    *wrap* stands before the command of each process.
+    *wrap* stands before the command of each process, which ends with the signal *ending*.
     """
 
     folder: Path
     database: str
     roles: Sequence[str] = ROLES
     arms: Mapping[str, Any] = field(default_factory=dict)
-    wrap: Sequence[str] = ()
+    wrap: Sequence[object] = ()
+    ending: signal.Signals = signal.SIGTERM
     members: list[Member] = field(default_factory=list)
     gone: list[Member] = field(default_factory=list)
 
@@ -87,7 +88,7 @@ class Cluster:
         settings = [f"{n}={v}" for n, v in environment(self.folder, variables).items()]
         config = self.folder / "config.toml"
         program = [sys.executable, "-m", "tests.support.armed", json.dumps(armed), config, role]
-        command = ["env", "-i", "-C", self.folder, *settings, *self.wrap, *program]
+        command = ["env", "-i", "-C", self.folder, *settings, *map(str, self.wrap), *program]
         member = Member(role, ServerProcess(command))
         self.members.append(member)
         return member
@@ -102,14 +103,17 @@ class Cluster:
                 self.start(member.role)
 
     def signal(self, member: Member, how: signal.Signals) -> None:
-        os.kill(member.pid, how)
+        with suppress(ProcessLookupError):
+            os.kill(member.pid, how)
 
     def end(self) -> None:
         """Ask all to end, and wait until they have."""
-        for member in self.members:
-            if not member.process.ended:
-                os.kill(member.pid, signal.SIGCONT)
-                member.process.stop()
+        left = [member for member in self.members if not member.process.ended]
+        for member in left:
+            self.signal(member, self.ending)
+            self.signal(member, signal.SIGCONT)
+        for member in left:
+            member.process.stop()
 
 
 @contextmanager

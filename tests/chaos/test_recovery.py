@@ -35,7 +35,14 @@ async def test_another_worker_goes_on_within_30_seconds_and_sends_the_rest_alone
     async with Relay(distribution3.host).serving() as relay:
         write_rule(tmp_path, distribution2.host, relay.host, repository_path)
         # With the times of production.
-        cluster = Cluster(tmp_path, url, roles=["worker"] * 3, arms={"timing": {}}, wrap=wrap)
+        cluster = Cluster(
+            tmp_path,
+            url,
+            roles=["worker"] * 3,
+            arms={"timing": {}},
+            wrap=wrap,
+            ending=signal.SIGKILL,
+        )
         waited = await asyncio.to_thread(kill_half_way, cluster, relay)
 
     again = (relay.sent - _SIZE) / _MIB
