@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, UnaryExpression, func, select
 
 from replicator.store.database import Database
 from replicator.store.records import RunState
-from replicator.store.tables import failing_tag, rule, run
+from replicator.store.tables import failing_tag, rule, rule_clock, run
 from replicator.store.work_tables import ItemState, item
 from replicator.values import dataclass
 
@@ -22,7 +22,9 @@ class Standing:
     """Runs that wait and are under way, and the same of their items; how long the oldest waits.
 
     *in_step_at* is, for each enabled rule, when its last run began that left nothing undone; what
-    has changed at the source since then may be missing at the destination. None if there is none.
+    has changed at the source since then may be missing at the destination. A rule that has never
+    come so far counts from its first run, or from when its schedule was first seen; None if
+    neither has been.
     """
 
     waiting: int
@@ -52,16 +54,30 @@ async def standing(database: Database) -> Standing:
         waiting, under_way = (await connection.execute(runs)).one()
         wait, go_on, oldest = (await connection.execute(items)).one()
         number, since = (await connection.execute(failing)).one()
-        in_step = {row.name: row.in_step_at for row in await connection.execute(_LAST_IN_STEP)}
+        in_step = {row.name: _since(row) for row in await connection.execute(_LAST_IN_STEP)}
     return Standing(waiting, under_way, wait, go_on, oldest, in_step, number, since)
+
+
+def _since(row: Any) -> datetime | None:
+    if row.in_step_at is not None:
+        return cast(datetime, row.in_step_at)
+    return min(filter(None, (row.first_run_at, row.scheduled_at)), default=None)
+
+
+def _started_at(order: UnaryExpression[Any], *conditions: ColumnElement[bool]) -> Select[Any]:
+    """Select when the first run of a rule began, in some order and of those that fit."""
+    mine = select(run.c.started_at).where(run.c.rule == rule.c.name, *conditions)
+    return mine.order_by(order).limit(1)
 
 
 _LAST_IN_STEP: Final = select(
     rule.c.name,
-    select(run.c.started_at)
-    .where(run.c.rule == rule.c.name, run.c.state.in_(_IN_STEP))
-    .order_by(run.c.number.desc())
-    .limit(1)
+    _started_at(run.c.number.desc(), run.c.state.in_(_IN_STEP))
     .scalar_subquery()
     .label("in_step_at"),
+    _started_at(run.c.number.asc()).scalar_subquery().label("first_run_at"),
+    select(rule_clock.c.since)
+    .where(rule_clock.c.rule == rule.c.name)
+    .scalar_subquery()
+    .label("scheduled_at"),
 ).where(rule.c.enabled)

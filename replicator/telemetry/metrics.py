@@ -104,7 +104,9 @@ class Metrics:
             "failing_for_seconds", "How long the oldest of them has failed.", now.failing_for
         )
         yield _by_rule(
-            "rule_lag_seconds", "Since the start of the last run that left nothing undone.", now.lag
+            "rule_lag_seconds",
+            "Since the start of the last run that left nothing undone, or else of the first run.",
+            now.lag,
         )
         yield _by_rule("rule_next_due_seconds", "Until the rule comes due by itself.", now.next_due)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from replicator.errors import RunActive, RunFinished, RunNotFound
 from replicator.store.abandoned import LEASE
+from replicator.store.clocks import start_clocks
 from replicator.store.database import Database
 from replicator.store.owner import Owner
 from replicator.store.queue import Queue
@@ -98,6 +100,24 @@ async def test_a_rule_is_in_step_since_its_last_run_that_left_nothing_undone(dat
         await runs.finish(run.id, state, Totals(), NOON + HOUR)
 
     assert (await standing(database)).in_step_at == {"base-images": NOON, "new": None}
+
+
+async def test_a_rule_that_was_never_in_step_counts_from_when_it_was_first_seen(
+    database, queue, runs
+):
+    rules = Rules(database)
+    for name in ("fails", "never-began"):
+        await rules.put(replace(a_rule(name), schedule="0 3 * * *"))
+    async with database.writing() as connection:
+        await start_clocks(connection, [replace(a_rule("never-began"), schedule="0 3 * * *")], NOON)
+    for hours in (1, 2):
+        began = NOON + hours * HOUR
+        run = await runs.start(a_rule("fails"), "schedule", began)
+        await runs.finish(run.id, RunState.FAILED, Totals(), began)
+
+    found = (await standing(database)).in_step_at
+
+    assert found == {"fails": NOON + HOUR, "never-began": NOON}
 
 
 async def test_a_process_learns_which_of_its_runs_are_anothers_by_now(database, runs):
