@@ -9,7 +9,7 @@ import typer
 
 from replicator import bootstrap
 from replicator.cli.groups import examples
-from replicator.cli.messages import complain
+from replicator.cli.messages import complain, say
 from replicator.cli.options import Report
 from replicator.cli.session import Session, session_of
 
@@ -43,8 +43,8 @@ def copy(
         list[str] | None,
         typer.Option(
             metavar="OS/ARCH",
-            help="Only this platform; may be repeated. Left out: the whole index, digest "
-            "unchanged.",
+            help="Only this platform; may be repeated. What signs or describes the whole index "
+            "is left behind, and counted. Left out: the whole index, digest unchanged.",
         ),
     ] = None,
     referrers: Annotated[
@@ -103,6 +103,8 @@ def _show(copied: CopyReport, *, quiet: bool) -> None:
             complain(f"{copied.source} → {result.destination}:{result.tag}: {result.error}")
         elif not quiet:
             print(_describe(copied.source, result))
+    if copied.left_behind:
+        say(copied.left_behind)
 
 
 def _describe(source: str, result: Result) -> str:

@@ -19,6 +19,7 @@ from replicator.service.report import (
     COUNTS,
     LeftOut,
     RunReport,
+    TagCopied,
     TagFailure,
     count_of,
     describe_error,
@@ -70,6 +71,7 @@ class Journal:
         self.counts: Counter[str] = Counter()
         self.tally = Tally()
         self.failures: list[TagFailure] = []
+        self.copied: list[TagCopied] = []
         self.actions: list[Action] = []
         self.left_out: list[LeftOut] = []
         # Seconds until a limit on pulls lets more of it be done.
@@ -132,6 +134,8 @@ class Journal:
         self._add(result.tally)
         self._keep(row)
         outcome = Outcome.WRITTEN if result.written else Outcome.UNCHANGED
+        if result.written:
+            self.copied.append(_copied(action, result))
         self._keep_record(_record(action, outcome, result))
 
     def learn(self, row: Published) -> None:
@@ -240,6 +244,7 @@ class Journal:
             sorted(self.left_out, key=lambda each: each.source),
             error,
             self._rule,
+            sorted(self.copied, key=lambda each: (each.source, each.destination, each.tag)),
         )
 
     def _fail(self, source: str, action: Action, error: ActionError, attempts: int = 1) -> None:
@@ -270,6 +275,16 @@ class Journal:
 
 def _source_of(action: Action) -> str:
     return "" if action.source is None else f"{action.source}:{action.source_tag}"
+
+
+def _copied(action: Action, result: Result) -> TagCopied:
+    return TagCopied(
+        _source_of(action),
+        str(action.destination),
+        str(action.tag),
+        str(result.digest),
+        action.reason,
+    )
 
 
 def _record(

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 
 from replicator.oci.platform import Platform
 from replicator.oci.reference import Reference
 from replicator.service.copying import copy_once
+from replicator.service.left_behind import left_behind, prefixed
 from replicator.service.protocols import Copier
 from replicator.service.registries import Registries
-from replicator.service.report import COUNTS, RunReport, TagFailure, count_of, describe_error
+from replicator.service.report import (
+    COUNTS,
+    RunReport,
+    TagCopied,
+    TagFailure,
+    count_of,
+    describe_error,
+)
 from replicator.service.requests import RequestCounts, by_name, counted_requests
 from replicator.store.records import RunState
 from replicator.transfer.order import Result, Tally
@@ -21,11 +29,15 @@ from replicator.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CopyReport:
-    """What a copy did: ``results`` for each destination, ``run`` for all of them together."""
+    """What a copy did: ``results`` for each destination, ``run`` for all of them together.
+
+    ``left_behind`` says which referrers did not come along, as the image was cut down.
+    """
 
     source: str
     results: Sequence[Result]
     run: RunReport
+    left_behind: str = ""
 
 
 class OneOff:
@@ -57,9 +69,12 @@ class OneOff:
                 platforms=platforms,
                 referrers=referrers,
             )
+            lacks = ""
+            if referrers:
+                lacks = await left_behind(self._registries.repository(source.repository), results)
         name = _name(source)
         run = _run_report(name, results, requests, started_at, self._clock())
-        return CopyReport(name, results, run)
+        return CopyReport(name, results, replace(run, copied=_copied(name, results, lacks)), lacks)
 
 
 def _name(source: Reference) -> str:
@@ -97,6 +112,20 @@ def _run_report(
             for result in results
             if result.error is not None
         ),
+    )
+
+
+def _copied(source: str, results: Sequence[Result], lacks: str) -> tuple[TagCopied, ...]:
+    return tuple(
+        TagCopied(
+            source,
+            str(result.destination),
+            str(result.tag),
+            str(result.digest),
+            f"asked for{prefixed(lacks)}",
+        )
+        for result in results
+        if result.written
     )
 
 

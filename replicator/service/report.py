@@ -55,6 +55,26 @@ class TagFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class TagCopied:
+    """A tag that was written, what it names now, and why."""
+
+    source: str
+    destination: str
+    tag: str
+    digest: str
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "source": self.source,
+            "destination": self.destination,
+            "tag": self.tag,
+            "digest": self.digest,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class LeftOut:
     """A tag at the source that the rule does not select, and why."""
 
@@ -83,6 +103,7 @@ class RunReport:
     left_out: Sequence[LeftOut] = ()
     error: str = ""
     definition: Rule | None = None
+    copied: Sequence[TagCopied] = ()
 
     @property
     def totals(self) -> Totals:
@@ -120,6 +141,7 @@ class RunReport:
             },
             "requests": {host: dict(kinds) for host, kinds in self.requests.items()},
             "tags": [failure.to_json() for failure in self.failures],
+            "copied": [tag.to_json() for tag in self.copied],
         }
 
 

@@ -15,6 +15,7 @@ from replicator.planning.plan import Action, Decision
 from replicator.planning.prepared import Wanted
 from replicator.registry.protocols import RepositoryReader
 from replicator.service.content_check import ContentCheck
+from replicator.service.left_behind import left_behind, left_behind_text, prefixed
 from replicator.service.observing import Goal, Observer, Sighting
 from replicator.service.run_context import Handling, RunContext
 from replicator.transfer.order import Destination, Order, Result
@@ -273,9 +274,9 @@ class TagRun:
         )
         async with self._context.images:
             results = await self._context.copier.copy(order)
-        left_behind = await self._left_behind(results)
+        rest = await self._left_behind(results)
         for each, result in zip(copies, results, strict=True):
-            reason = f"{each.action.reason}{left_behind}"
+            reason = f"{each.action.reason}{rest}"
             self._note(replace(each, action=replace(each.action, reason=reason)), result)
             if result.attached:
                 await self._learn_attached(each.goal, result)
@@ -297,20 +298,9 @@ class TagRun:
         """
         if self._handling.repoints:
             return _repointed(results)
-        pruned = {
-            result.source_digest
-            for result in results
-            if result.written and result.source_digest and result.digest != result.source_digest
-        }
-        if not pruned or not self._handling.referrers:
+        if not self._handling.referrers:
             return ""
-        try:
-            with reading_source():
-                found = [each for of in pruned for each in await self._source.list_referrers(of)]
-                signed = [each for of in pruned for each in await self._source.signature_tags(of)]
-        except ReplicatorError:
-            return "; nobody could see whether the index has referrers, which are left behind"
-        return _left_behind(len(found) + len(signed))
+        return prefixed(await left_behind(self._source, results))
 
     def _note(self, copy: PlannedCopy, result: Result) -> None:
         match result:
@@ -357,13 +347,8 @@ def _repointed(results: Sequence[Result]) -> str:
     written = [result for result in results if result.error is None]
     number = max((result.repointed for result in written), default=0)
     said = f"; {number} of the index's referrers refer to the new one" if number else ""
-    return said + _left_behind(max((result.left_behind for result in written), default=0))
-
-
-def _left_behind(number: int) -> str:
-    if not number:
-        return ""
-    return f"; {number} of the index's referrers left behind: its digest is another here"
+    number = max((result.left_behind for result in written), default=0)
+    return said + prefixed(left_behind_text(number))
 
 
 def _unplanned(goal: Goal) -> Action:

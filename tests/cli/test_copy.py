@@ -93,6 +93,10 @@ async def test_a_report_on_standard_output_stands_there_alone(replicate, start_r
     assert run["blobs"] == {"moved": 3, "mounted": 0, "skipped": 0}
     assert run["requests"][source.host]["blob_get"] == 3
     assert run["tags"] == []
+    (copied,) = run["copied"]
+    assert copied["source"] == f"{source.host}/app:1"
+    assert (copied["destination"], copied["tag"]) == (f"{destination.host}/app", "1")
+    assert copied["digest"] == str(destination.storage.resolve("app", "1"))
 
 
 async def test_a_report_of_a_failure_says_whose_it_is(replicate, start_registry):
@@ -124,6 +128,27 @@ async def test_platforms_make_an_index_of_their_own(replicate, start_registry):
     assert digest is not None
     assert digest != index.digest
     assert str(digest) in done.out
+    assert done.err == ""
+
+
+async def test_what_refers_to_an_index_that_is_cut_down_is_told_to_be_left_behind(
+    replicate, start_registry
+):
+    source, destination = await start_registry(), await start_registry()
+    index = store_index(source.storage, "app", "1")
+    store_artifact(source.storage, "app", subject=index)
+
+    done = await replicate(
+        *("copy", f"{source.host}/app:1", f"{destination.host}/app"),
+        *("--platform", str(AMD64), "--report", "report.json"),
+    )
+
+    (run,) = json.loads((replicate.folder / "report.json").read_text())["runs"]
+    (copied,) = run["copied"]
+    assert done.code == 0
+    assert "1 of the index's referrers left behind" in done.err
+    assert "1 of the index's referrers left behind" in copied["reason"]
+    assert copied["digest"] == str(destination.storage.resolve("app", "1"))
 
 
 async def test_referrers_come_along_unless_they_are_not_wanted(replicate, start_registry):

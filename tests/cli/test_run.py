@@ -113,6 +113,11 @@ async def test_a_report_has_each_run_and_each_failure(with_rules, registries):
     assert (gone["rule"], gone["state"]) == ("gone", "failed")
     (failure,) = gone["tags"]
     assert (failure["class"], failure["side"], failure["status"]) == ("not_found", "source", 404)
+    (copied,) = app["copied"]
+    assert copied["source"] == f"{source.host}/team/app:1.0"
+    assert copied["destination"] == f"{destination.host}/mirror/team/app"
+    assert copied["digest"] == str(destination.storage.resolve("mirror/team/app", "1.0"))
+    assert gone["copied"] == []
     assert "app: succeeded" in done.err
 
 

@@ -11,6 +11,7 @@ from replicator.errors import ContentMismatch, PullsSpent, RateLimited, Referrer
 from replicator.service.report import (
     COUNTS,
     RunReport,
+    TagCopied,
     TagFailure,
     count_of,
     describe_error,
@@ -56,6 +57,7 @@ def test_the_report_has_these_fields():
         Tally(1, 2, 3, 4, 5, 6),
         {"a.io": {"tags": 1}},
         (failure,),
+        copied=(TagCopied("a.io/x:2", "b.io/x", "2", "sha256:ab", "not at the destination"),),
     )
 
     assert json.loads(json.dumps(to_json([run]))) == {
@@ -83,6 +85,15 @@ def test_the_report_has_these_fields():
                         "code": "",
                         "attempts": 1,
                         "message": "403",
+                    }
+                ],
+                "copied": [
+                    {
+                        "source": "a.io/x:2",
+                        "destination": "b.io/x",
+                        "tag": "2",
+                        "digest": "sha256:ab",
+                        "reason": "not at the destination",
                     }
                 ],
             }
