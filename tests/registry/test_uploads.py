@@ -175,6 +175,22 @@ async def test_a_broken_upload_goes_on_where_the_session_is(faults, faulty, repo
     assert methods(faulty)[-4:] == ["GET", "PATCH", "PUT", "HEAD"]
 
 
+async def test_a_part_that_was_appended_where_it_did_not_belong_spoils_the_session(
+    faults, faulty, repository
+):
+    faults.add(fault.hang_up_while_receiving(after=200_000), *PUT, nth=1)
+    offer = await repository.offer_blob(BLOB)
+    with pytest.raises(RegistryUnavailable):
+        await offer.send(pieces_of(CONTENT))
+    held = await offer.received()
+    faults.add(fault.set_header("Range", f"0-{SIZE + 99_999}"), *PATCH)
+
+    with pytest.raises(RegistryUnavailable, match="and not 300000"):
+        await offer.send(pieces_of(CONTENT[held:]), offset=held)
+
+    assert await offer.received() is None
+
+
 async def test_a_broken_upload_goes_on_with_distribution_3(
     open_client, distribution3, repository_path
 ):
