@@ -54,7 +54,11 @@ class Items:
             await carrier.withdraw(connection, [(row.run, row.n) for row in rows])
             queued = {row.run for row in rows if row.is_queued}
             begun = await self._begin(connection, queued, now) if queued else frozenset[int]()
-        return [claim_from_row(row, row.run_id, row.run in begun) for row in rows]
+        firsts = {row.run: row.n for row in reversed(rows)}
+        return [
+            claim_from_row(row, row.run_id, row.run in begun and row.n == firsts[row.run])
+            for row in rows
+        ]
 
     async def _begin(
         self, connection: AsyncConnection, numbers: Collection[int], now: datetime

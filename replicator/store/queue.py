@@ -17,8 +17,8 @@ from replicator.store.abandoned import active_run, end_abandoned, under_way
 from replicator.store.database import Database
 from replicator.store.item_records import Piece
 from replicator.store.item_rows import SCHEDULE, NewRun, add_first_items, add_items
-from replicator.store.items import has_unfinished, open_closing
 from replicator.store.records import RunRecord, RunState
+from replicator.store.remaining import has_unfinished, open_closing
 from replicator.store.run_rows import find_run, insert_run, insert_runs, run_from_row
 from replicator.store.tables import run
 from replicator.store.work_tables import ItemKind, ItemState, item
@@ -67,7 +67,7 @@ class Queue:
             await end_abandoned(connection, now)
             found = await find_run(connection, run_id)
             if found.finished_at is not None:
-                raise RunFinished(f"run {found.id} is finished; it {found.state}")
+                raise RunFinished(f"run {found.id} is finished: {found.state}")
             asked: dict[str, Any] = {"cancel_at": now}
             if found.queued_at is not None and await _drop_waiting(connection, found.number, now):
                 asked |= {"state": RunState.CANCELLED.value, "finished_at": now}

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from replicator.store import carrier
 from replicator.store.abandoned import LEASE, MOST_LOSSES, end_abandoned, interrupted, is_gone
 from replicator.store.database import Database
-from replicator.store.items import let_wait, open_closing
 from replicator.store.moments import moment
 from replicator.store.records import RunState
+from replicator.store.remaining import let_wait, open_closing
 from replicator.store.tables import run
 from replicator.store.work_tables import ItemKind, ItemState, item
 
