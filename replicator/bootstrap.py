@@ -502,7 +502,6 @@ async def open_registries(
     *facts* are from earlier checks; *pulls* says what others draw on the same limits.
     """
     from replicator.registry.client import open_registry
-    from replicator.registry.keychain import ConfiguredKeychain
     from replicator.service.registries import Registries
 
     entries = {name: entry.settings for name, entry in config.registries.items()}
@@ -513,7 +512,7 @@ async def open_registries(
         ),
         open_layout=_open_layout,
         listener=listener,
-        configured=ConfiguredKeychain(_named_logins(config), os.environ),
+        configured=_named_secrets(config),
     ) as registries:
         yield registries
 
@@ -593,20 +592,27 @@ def _named_logins(config: Config) -> dict[str, CredentialSource]:
     return named
 
 
+def _named_secrets(config: Config) -> Keychain:
+    """Build what reads the secrets that the configuration and the database have."""
+    from replicator.registry.keychain import ConfiguredKeychain, FirstOf
+
+    named = _named_logins(config)
+    stored = {name: source.stored for name, source in named.items() if source.stored}
+    return FirstOf(
+        ConfiguredKeychain(named, os.environ),
+        *([_stored_keychain(config, stored)] if stored else ()),
+    )
+
+
 def keychain(config: Config) -> Keychain:
     """Build what finds credentials: the configuration's and the clouds' first, then Docker's."""
     from replicator.registry.cloud.keychain import CloudKeychain
     from replicator.registry.docker_config import DockerKeychain
-    from replicator.registry.keychain import ConfiguredKeychain, FirstOf
+    from replicator.registry.keychain import FirstOf
 
     named = _named_logins(config)
     clouds = {name: source.cloud for name, source in named.items() if source.cloud is not None}
-    stored = {name: source.stored for name, source in named.items() if source.stored}
-    configured = FirstOf(
-        ConfiguredKeychain(named, os.environ),
-        CloudKeychain(clouds),
-        *([_stored_keychain(config, stored)] if stored else ()),
-    )
+    configured = FirstOf(_named_secrets(config), CloudKeychain(clouds))
     if not config.service.docker_config:
         return configured
     return FirstOf(configured, DockerKeychain(docker_config_file(os.environ)))

@@ -209,3 +209,35 @@ destinations = ["{destination.host}/mirror/{{repository}}"]
         ("apply-plan", "rule", "app"),
         ("create", "rule", "app"),
     ]
+
+
+async def test_rules_rest_until_the_secret_of_a_registry_that_has_moved_is_set_again(
+    keyed, start_registry
+):
+    before, after = await start_registry(), await start_registry()
+    add = ("registry", "add", "registry.example.com", "--credential", "harbor", "--endpoint")
+    await keyed(*add, before.url)
+    await set_credential(keyed)
+    keyed.write_config("""
+[service]
+secret_key_file = "secret.key"
+
+[[rules]]
+name = "app"
+source = "registry.example.com/team/app"
+destinations = ["oci:copy"]
+""")
+    store_image(after.storage, "team/app", "1")
+    await keyed(*add, after.url)
+
+    resting = await keyed("run")
+    asked = len(after.requests)
+    await set_credential(keyed)
+    again = await keyed("run")
+
+    assert resting.code == 2
+    assert resting.complaint.startswith(
+        "registry.example.com: the secret of the credential 'harbor' was cleared"
+    )
+    assert asked == 0
+    assert again.code == 0, again.err
