@@ -16,6 +16,9 @@ from replicator.store import tables
 _LOCK_SECONDS: Final = "1"
 # Seconds that a server has to answer a connection.
 _CONNECT_SECONDS: Final = 10
+# To a server, at most, for each process. All of them are kept: making one costs the server more
+# than ten short transactions do.
+_CONNECTIONS: Final = 15
 
 # An execution option of ours; see _begin.
 WRITING: Final = "replicator_writing"
@@ -69,6 +72,8 @@ def create_engine(url: URL) -> AsyncEngine:
         work_tables.complete_for_postgresql()
         return create_async_engine(
             url,
+            pool_size=_CONNECTIONS,
+            max_overflow=0,
             connect_args={
                 "connect_timeout": _CONNECT_SECONDS,
                 "application_name": "replicate",
