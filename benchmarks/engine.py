@@ -133,7 +133,6 @@ async def work(url: str) -> None:
             engine=engine,
             clock=now,
             tell=lambda report: None,
-            slots=4,
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(engine.run())

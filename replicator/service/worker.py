@@ -27,6 +27,7 @@ LOOK_EVERY: Final = 2.0
 # Of others each worker takes one at a time, so that all have some.
 _QUICK: Final = 0.5  # seconds
 _AT_ONCE: Final = 8
+_MOMENT: Final = 0.02  # seconds
 # Of silence, after which something is wrong.
 _SILENCE: Final = timedelta(seconds=15)
 
@@ -80,11 +81,17 @@ class Worker:
     async def run(self) -> None:
         """Take up items until cancelled; those under way go on until ``finish``."""
         while True:
-            await self._slots.acquire()
-            self._slots.release()
+            await self._wait_for_room()
             for claim in await self._claim():
                 await self._slots.acquire()
                 self._start(claim)
+
+    async def _wait_for_room(self) -> None:
+        """Wait for a place; where places are soon free, for a moment longer, so for several."""
+        await self._slots.acquire()
+        self._slots.release()
+        if self._are_quick and self._most - len(self._under_way) < _AT_ONCE:
+            await asyncio.sleep(_MOMENT)
 
     async def finish(self, grace: float) -> None:
         """Let copies under way end within *grace* seconds, and give back what is unfinished."""
