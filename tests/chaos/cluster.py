@@ -129,15 +129,13 @@ def running(cluster: Cluster) -> Iterator[Cluster]:
             cluster.replace_ended()
 
     keeper = threading.Thread(target=look_after)
+    keeper.start()
     try:
-        for member in list(cluster.members):
-            member.process.wait_for_line('"serving"')
-        keeper.start()
+        wait_until(lambda: all(each.entries("serving") for each in cluster.members), "all serve")
         yield cluster
     finally:
         stopping.set()
-        if keeper.ident:
-            keeper.join()
+        keeper.join()
         cluster.end()
 
 
@@ -145,7 +143,7 @@ def wait_until(
     holds: Callable[[], bool],
     what: str,
     *,
-    seconds: float = 90.0,
+    seconds: float = 180.0,
     again: Callable[[], object] | None = None,
     every: float = 15.0,
 ) -> None:
