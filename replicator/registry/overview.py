@@ -63,7 +63,7 @@ class Overview:
         vendor, refusal, has_begun = self._vendor(path), None, False
         if vendor is None:
             try:
-                async with aclosing(plain.list(lambda: self._vendor(path) is not None)) as pages:
+                async with aclosing(plain.list(lambda: self._gives_way(path))) as pages:
                     async for page in pages:
                         # The first answer may tell what the registry is, and so of a better way.
                         if not has_begun and (vendor := await self._told(path, page)) is not None:
@@ -148,6 +148,10 @@ class Overview:
         call = Call(RequestKind.PING, "GET", "", registry, "GET /v2/", gives_way=lambda: True)
         with suppress(RegistryError):
             await self._sender.send(call)
+
+    def _gives_way(self, path: str) -> bool:
+        """Say whether a challenge has told of an API that is asked instead, without a token."""
+        return self._sender.knowledge.profile.api_logs_in and self._vendor(path) is not None
 
     async def _told(self, path: str, page: tuple[Tag, ...]) -> Vendor | None:
         """Return the vendor that the first page of names tells.

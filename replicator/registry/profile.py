@@ -51,6 +51,7 @@ class Profile:
       ``WWW-Authenticate`` of this kind alone has in it, wherever it is served.
     - *token_origins*: where its token service is, if not at the registry itself.
     - *api_endpoint*: where its vendor's own API is, likewise; the credentials may go there.
+    - *api_logs_in*: that API takes the login itself, and needs none at the registry before.
     - *counts_pulls*: each manifest that is fetched counts against a limit.
     - *page_size*, *paging*: how tags are listed.
     - *catalogue_scope*: the scope a catalogue needs; empty where asking for it is refused.
@@ -79,6 +80,7 @@ class Profile:
     challenge: str = ""
     token_origins: tuple[str, ...] = ()
     api_endpoint: str = ""
+    api_logs_in: bool = False
     counts_pulls: bool = False
     page_size: int = 1000
     paging: Paging = Paging.LAST
