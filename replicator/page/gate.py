@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -99,7 +99,7 @@ class Gate:
             return self._pages.error(request, error)
         if "hx-request" in request.headers:
             # A part of a page cannot be exchanged for a form: the whole page goes.
-            back = urlsplit(request.headers.get("hx-current-url", "/"))
+            back = _split(request.headers.get("hx-current-url", "/"))
             return Response(status_code=401, headers={"HX-Redirect": _sign_in(back.path)})
         if request.method in _SAFE and not _is_stream(request):
             return RedirectResponse(_sign_in(request.url.path), 303)
@@ -116,9 +116,17 @@ def _sign_in(back: str) -> str:
 
 def _require_own_origin(headers: Headers) -> None:
     """Raise AccessDenied unless a form is of this origin; browsers say so of each they send."""
-    origin = urlsplit(headers.get("origin", ""))
+    origin = _split(headers.get("origin", ""))
     if not origin.netloc or origin.netloc != headers.get("host"):
         raise AccessDenied("a page of another origin may change nothing here")
+
+
+def _split(url: str) -> SplitResult:
+    """Take apart what a browser says; what is no address has no parts."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 def _via(request: Request) -> str:

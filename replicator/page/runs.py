@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from replicator.errors import InvalidRequest
+from replicator.errors import InvalidRequest, RunNotFound
 from replicator.page.forms import Form, go_to
 from replicator.page.live import END, Watch
 from replicator.page.site import LIMIT, Site, asked
@@ -24,7 +24,7 @@ class RunScreen:
         self._office = site.office
 
     async def show(self, request: Request) -> Response:
-        visitor, run = visitor_of(request), request.path_params["run"]
+        visitor, run = visitor_of(request), _run(request)
         record = await self._office.runs.one(visitor.identity, run)
         text, outcome = asked(request, "text"), _outcome(asked(request, "outcome"))
         cursor = asked(request, "cursor")
@@ -50,7 +50,7 @@ class RunScreen:
 
     async def watch(self, request: Request) -> Response:
         """Send what moves, as parts of the page (Server-Sent Events)."""
-        visitor, run = visitor_of(request), request.path_params["run"]
+        visitor, run = visitor_of(request), _run(request)
         await self._office.runs.one(visitor.identity, run)
         if request.headers.get("last-event-id") == END:
             return Response(status_code=204)
@@ -60,15 +60,23 @@ class RunScreen:
 
     async def cancel(self, request: Request, visitor: Visitor, form: Form) -> Response:
         visitor.identity.require(Role.OPERATOR)
-        record = await self._office.run_desk.cancel(visitor.identity, request.path_params["run"])
+        record = await self._office.run_desk.cancel(visitor.identity, _run(request))
         return go_to(f"/runs/{record.id}")
 
     async def retry(self, request: Request, visitor: Visitor, form: Form) -> Response:
         visitor.identity.require(Role.OPERATOR)
         record = await self._office.run_desk.retry(
-            visitor.identity, request.path_params["run"], failed=form.get("failed") == "yes"
+            visitor.identity, _run(request), failed=form.get("failed") == "yes"
         )
         return go_to(f"/runs/{record.id}")
+
+
+def _run(request: Request) -> str:
+    """Raises RunNotFound for what no run is called, and no database would want to look for."""
+    run = str(request.path_params["run"])
+    if not (run.isascii() and run.isprintable()):
+        raise RunNotFound(f"there is no run {run[:100]!r}")
+    return run
 
 
 def _outcome(name: str | None) -> Outcome | None:

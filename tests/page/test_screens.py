@@ -233,3 +233,27 @@ async def test_each_answer_tells_browsers_what_they_may_do_with_it(browsing, fai
     assert wrong.status_code == 404
     assert "style=" not in page.text
     assert not re.search(r"<script(?![^>]*src=)", page.text)
+
+
+async def test_odd_addresses_are_answered_with_a_page(browsing, office):
+    async with browsing(ADMIN) as browser:
+        answers = {
+            path: (await browser.get(path)).status_code
+            for path in (
+                "/runs/%00",
+                "/rules/%00",
+                "/rules/..%2f..%2fetc",
+                "/registries/%E2%80%AE",
+                "/activity?name=%00",
+                "/?text=a%0ab",
+                "/?cursor=x",
+                "/activity?cursor=WyJ4Il0=",
+                "/runs/x/live",
+                "/static/../app.py",
+                "/static/nothing.js",
+            )
+        }
+        odd_origin = await browser.post("/rules", origin="http://[")
+
+    assert set(answers.values()) == {404, 422}
+    assert odd_origin.status_code == 403
