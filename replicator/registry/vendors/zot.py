@@ -12,8 +12,6 @@ from contextlib import aclosing
 from typing import Any, Final
 from urllib.parse import quote
 
-import httpx
-
 from replicator import errors
 from replicator.events import RequestKind
 from replicator.registry.answers import json_object
@@ -88,7 +86,7 @@ class Zot:
         return Call(
             RequestKind.API,
             "GET",
-            httpx.URL(f"{self._sender.gate.origin}/v2/{place}"),
+            place,
             on,
             f"GET {place.partition('?')[0]}",
             limit=MAX_PAGE_SIZE,
