@@ -29,7 +29,7 @@ tools: ## Install the servers and clients that the tests run against
 	@.ci/install-tools $(TOOLS)
 
 test: install tools ## Run the fast suite against real registries
-	$(VENV)/bin/pytest -n $(CPUS) --dist worksteal -m "not slow and not servers"
+	$(VENV)/bin/pytest -n $(CPUS) --dist worksteal -m "not slow and not servers and not image and not cluster"
 
 slow: install tools ## Run the tests that take minutes
 	$(VENV)/bin/pytest -m slow --ignore tests/chaos

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import AsyncExitStack
+import sqlite3
+from contextlib import AsyncExitStack, closing
 
 import pytest
 
@@ -43,6 +44,7 @@ class Stage:
         self._replicate = replicate
         self._stack = stack
         self.variables = replicate.variables
+        self.database = replicate.folder / "replicator.db"
 
     async def start(self, registry=None):
         return await self._stack.enter_async_context(registry or EmbeddedRegistry())
@@ -206,6 +208,9 @@ class TestDockerHub:
         assert report["counts"]["failed"] == 0
         assert {tag["class"] for tag in report["tags"]} == {"deferred"}
         assert hub.pulls == 5
+        # A later run: what was heard a minute ago is no longer believed.
+        with closing(sqlite3.connect(stage.database)) as database, database:
+            database.execute("UPDATE pull_budget SET noted_at = datetime(noted_at, '-1 hour')")
         hub.pulls = 100
         code, report = await stage.run()
         assert (code, report["counts"]["copied"]) == (0, 6)
