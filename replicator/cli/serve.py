@@ -28,8 +28,8 @@ def serve(
         str | None,
         typer.Option(
             metavar="HOST:PORT",
-            help="Where /healthz, /readyz and /metrics answer, instead of what the configuration "
-            "says or 127.0.0.1:8080. Port 0 is a free one.",
+            help="Where the page, /api/v1, /healthz, /readyz and /metrics answer, instead of what "
+            "the configuration says or 127.0.0.1:8080. Port 0 is a free one.",
         ),
     ] = None,
     role: Annotated[
