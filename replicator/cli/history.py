@@ -46,7 +46,8 @@ def run_fields(run: RunRecord) -> Iterator[tuple[str, object]]:
     if run.deferred_until is not None:
         yield "deferred until", f"{time_text(run.deferred_until)} UTC"
     yield "asked by", run.trigger
-    yield "started", f"{time_text(run.started_at)} UTC"
+    began = run.began_at
+    yield "started", "-" if began is None else f"{time_text(began)} UTC"
     yield "took", _took(run)
     counts = totals.counts.items()
     yield "tags", ", ".join(f"{number:,} {name}" for name, number in counts if number)
@@ -70,7 +71,7 @@ def run_json(run: RunRecord) -> dict[str, Any]:
         "state": run.state.value,
         "error": run.error,
         "trigger": run.trigger,
-        "started_at": time_json(run.started_at),
+        "started_at": time_json(run.began_at),
         "finished_at": time_json(run.finished_at),
         "deferred_until": time_json(run.deferred_until),
         "counts": dict(totals.counts),

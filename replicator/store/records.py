@@ -127,6 +127,11 @@ class RunRecord:
     retry: bool = False
     deferred_until: datetime | None = None
 
+    @property
+    def began_at(self) -> datetime | None:
+        """When it was first taken up; None while it waits for that."""
+        return None if self.queued_at is not None and not self.attempt else self.started_at
+
 
 @dataclass(frozen=True, slots=True)
 class Fire:

@@ -76,6 +76,49 @@ async def test_a_mistake_in_a_rule_names_its_field(api, change, field):
     assert answer.json()["field"] == field
 
 
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (
+            {**DEFINITION, "tags": {"lates": 1}},
+            'tags.lates: is not known; did you mean "latest"?',
+        ),
+        (
+            {"name": "new", "sorce": "a.io/b"},
+            'sorce: is not known; did you mean "source"?; source: is required; '
+            "destinations: is required",
+        ),
+        ({**DEFINITION, "max_prune": "3"}, "max_prune: has to be a whole number"),
+        ({**DEFINITION, "max_prune": -1}, "max_prune: has to be 0 or more"),
+        ({**DEFINITION, "prune": "on"}, 'prune: has to be "off" or "mirror"'),
+        ({**DEFINITION, "jitter": "soon"}, "jitter: has to be a duration, such as 30m, 12h or 7d"),
+        (
+            {**DEFINITION, "name": "a b"},
+            "name: has to be up to 100 letters, digits, dots, dashes and underscores, a letter or "
+            "digit first",
+        ),
+        ({**DEFINITION, "destinations": []}, "destinations: must not be empty"),
+    ],
+)
+async def test_a_mistake_is_told_in_words(api, body, detail):
+    answer = await api.post("/rules/validation", json=body)
+
+    assert (answer.status_code, answer.json()["detail"]) == (422, detail)
+
+
+async def test_a_body_that_does_not_say_what_it_is_hears_how_to(api):
+    answer = await api.post("/runs", content=b'{"rule": "base"}')
+
+    assert (answer.status_code, answer.json()["field"]) == (422, "body")
+    assert "Content-Type: application/json" in answer.json()["detail"]
+
+
+async def test_a_run_that_waits_has_not_started(api, rules):
+    waiting = (await api.post("/runs", json={"rule": "base"})).json()
+
+    assert (waiting["state"], waiting["started_at"]) == ("queued", None)
+
+
 async def test_two_rules_of_one_name_or_for_one_tag_are_refused(api, as_who, rules):
     twice = await api.post("/rules", json={**DEFINITION, "name": "base"})
     same = {**DEFINITION, "source": "x.invalid/alpine"}

@@ -181,7 +181,15 @@ async def test_what_is_not_there_is_a_problem_too(api):
     answer, method = await api.get("/nothing"), await api.put("/rules")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert "/api/v1/openapi.json" in answer.json()["detail"]
     assert (method.status_code, method.json()["code"]) == (405, "method_not_allowed")
+    assert method.json()["detail"] == "PUT is not for this path; it takes GET, POST"
+
+
+async def test_what_is_no_id_of_a_run_is_a_run_that_is_not_there(api):
+    answer = await api.get("/runs/1999")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "run_not_found")
 
 
 async def test_a_body_of_more_than_a_mebibyte_is_refused_whatever_its_length_says(api):

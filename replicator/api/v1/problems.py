@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -13,9 +13,10 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import BaseRoute, Match, Route
 
 from replicator import errors
+from replicator.api.v1.complaints import complaints
 
 _log = logging.getLogger(__name__)
 
@@ -102,15 +103,17 @@ def answer_with_problems(app: FastAPI) -> None:
 
     async def not_understood(request: Request, error: Exception) -> Response:
         found = error.errors() if isinstance(error, RequestValidationError) else []
-        return _not_understood(found)
+        return _not_understood(request, found)
 
     async def of_http(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        detail = error.detail if isinstance(error, HTTPException) else ""
+        title = error.detail if isinstance(error, HTTPException) else ""
         headers = error.headers if isinstance(error, HTTPException) else None
-        if status == 405:
-            headers = {"Allow": ", ".join(_methods(app, request))}
-        return problem(status, _CODES.get(status, f"http_{status}"), detail, headers=headers)
+        allowed = _methods(app, request) if status == 405 else ()
+        if allowed:
+            headers = {"Allow": ", ".join(allowed)}
+        code, detail = _CODES.get(status, f"http_{status}"), _of_http(request, status, allowed)
+        return problem(status, code, title, detail, headers=headers)
 
     async def unexpected(request: Request, error: Exception) -> Response:
         # What it is goes into the log, where nobody from outside reads it.
@@ -127,24 +130,51 @@ def _methods(app: FastAPI, request: Request) -> Sequence[str]:
     """Return all methods of a path; Starlette names those of the first route that matches."""
     matches = (
         route.methods or ()
-        for route in app.routes
+        for route in _routes(app)
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
     )
     return sorted({method for methods in matches for method in methods})
 
 
-def _not_understood(found: Any) -> Response:
-    """Name the first thing that is wrong; what was sent is not repeated, it may be a secret."""
+def _routes(app: FastAPI) -> Iterator[BaseRoute]:
+    """Yield all routes, those of routers that were included as well."""
+    for each in app.routes:
+        router = getattr(each, "original_router", None)
+        yield from (each,) if router is None else router.routes
+
+
+def _not_understood(request: Request, found: Sequence[Any]) -> Response:
+    """Name all that is wrong; what was sent is not repeated, it may be a secret."""
     title = "Something in the request is not what it should be"
     if not found:
         return problem(422, "invalid_request", title)
     first = found[0]
-    place = [str(part) for part in first["loc"]]
-    # "body" alone is about the body as a whole; "query" and "path" are no part of a name.
-    field = ".".join(place[1:]) or place[0]
+    if first["loc"] == ("path", "run"):
+        # Only what looks like the id of a run is worth a look into the database.
+        return problem_of(errors.RunNotFound("there is no such run; see GET /runs"))
     if first["type"] == "json_invalid":
         return problem(422, "invalid_json", title, "the body is no JSON", field="body")
-    return problem(422, "invalid_request", title, f"{field}: {first['msg']}", field=field)
+    if first["loc"] == ("body",) and "json" not in request.headers.get("content-type", ""):
+        detail = "body: say that it is JSON, by Content-Type: application/json"
+        return problem(422, "invalid_request", title, detail, field="body")
+    said = complaints(found, _body_of(request))
+    detail = "; ".join(sentence for _, sentence in said)
+    return problem(422, "invalid_request", title, detail, field=said[0][0])
+
+
+def _body_of(request: Request) -> Any:
+    """Return the model of the body that a route takes; None if it takes none."""
+    taken = getattr(request.scope.get("route"), "body_field", None)
+    return None if taken is None else taken.field_info.annotation
+
+
+def _of_http(request: Request, status: int, allowed: Sequence[str]) -> str:
+    """Say what to do about an answer that is about no field."""
+    if status == 404:
+        return "there is nothing under this path; /api/v1/openapi.json lists all there are"
+    if status == 405:
+        return f"{request.method} is not for this path; it takes {', '.join(allowed)}"
+    return ""
 
 
 def _field_in(message: str) -> str | None:

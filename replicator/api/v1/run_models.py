@@ -33,7 +33,7 @@ class RunAnswer(Answer):
     trigger: str
     error: str
     queued_at: datetime | None
-    started_at: datetime
+    started_at: datetime | None
     finished_at: datetime | None
     attempt: int
     counts: dict[str, int]
@@ -51,7 +51,7 @@ class RunAnswer(Answer):
             trigger=run.trigger,
             error=run.error,
             queued_at=run.queued_at,
-            started_at=run.started_at,
+            started_at=run.began_at,
             finished_at=run.finished_at,
             attempt=run.attempt,
             counts=dict(run.totals.counts),
