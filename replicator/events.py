@@ -81,13 +81,14 @@ class TagStarted:
 
 @dataclass(frozen=True, slots=True)
 class TagFinished:
-    """A tag was copied, or not: then ``error`` says why."""
+    """A tag was copied, or not: then ``error`` says why, and ``kind`` which error it is."""
 
     source: str
     destination: RepositoryName
     tag: Tag
     digest: Digest | None
     error: str | None
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,8 +114,11 @@ def _describe(source: str, result: Result) -> str:
     moved = "0 blobs sent"
     if tally.blobs_moved:
         moved = f"{plural(tally.blobs_moved, 'blob')} moved, {size_text(tally.bytes_moved)}"
+    done = "copied" if result.written else "in step"
+    if result.added:
+        done += f", {plural(result.added, 'referrer')} added"
     return (
-        f"{'copied' if result.written else 'in step'} {source} → "
+        f"{done} {source} → "
         f"{result.destination}:{result.tag}  {result.digest}  "
         f"({moved}; {tally.blobs_mounted} mounted; {tally.blobs_skipped} skipped)"
     )

@@ -54,7 +54,8 @@ def log_event(event: Event, /) -> None:
             if event.error is None:
                 _log.info("tag copied", extra={**about, "digest": str(event.digest)})
             else:
-                _log.warning("tag failed", extra={**about, "error": event.error})
+                failed = {"class": event.kind, "error": event.error}
+                _log.warning("tag failed", extra=about | failed)
 
 
 def _formatter(*, for_people: bool) -> logging.Formatter:

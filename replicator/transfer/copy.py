@@ -109,6 +109,7 @@ class Transfer:
             with self._written.visit(result.destination):
                 result.written = await publication.publish()
             result.digest = original.root.digest
+            result.added = publication.added
             result.repointed = original.repointed.number
             result.left_behind = original.repointed.left_behind
             result.attached = tags_of(await original.attachments.get())
@@ -124,9 +125,16 @@ class Transfer:
         self._announce(original.order, result)
 
     def _announce(self, order: Order, result: Result) -> None:
-        error = None if result.error is None else str(result.error)
+        error = result.error
         self._listener(
-            TagFinished(order.source_text, result.destination, result.tag, result.digest, error)
+            TagFinished(
+                order.source_text,
+                result.destination,
+                result.tag,
+                result.digest,
+                None if error is None else str(error),
+                "" if error is None else error.kind,
+            )
         )
 
 

@@ -72,6 +72,7 @@ class Result:
     destination already had the image. ``side`` says whose answer ``error`` was. Of the referrers
     of an index that was cut down, ``repointed`` refer to the new one, ``left_behind`` cannot.
     ``attached`` are tags made of digests, such as cosign's, that came along or were there.
+    ``added`` is how many referrers an image got that was there already.
     """
 
     destination: RepositoryName
@@ -85,4 +86,5 @@ class Result:
     tally: Tally = field(default_factory=Tally)
     repointed: int = 0
     left_behind: int = 0
+    added: int = 0
     attached: dict[Tag, Digest] = field(default_factory=dict)

@@ -27,6 +27,7 @@ class Publication:
 
     Blobs come first, then what is below the root, then what refers to it, and the tag last: a
     reader of the destination sees the old image, or the new one with all that belongs to it.
+    ``added`` counts the referrers that an image got which was there already.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Publication:
         listener: Listener,
         pass_point: PassPoint,
     ) -> None:
+        self.added = 0
         self._original = original
         self._destination = destination
         self._cargo = cargo
@@ -160,6 +162,7 @@ class Publication:
         await together(self._bring_attachment(each) for wave in missing for each in wave)
         for wave in missing:
             await together(map(self._put_attachment, wave))
+        self.added = sum(map(len, missing))
         # Also what was there: whoever wrote it may have ended before it could be found.
         await self._manifests.announce(each.root for wave in waves for each in wave)
 

@@ -163,6 +163,20 @@ async def test_referrers_come_along_unless_they_are_not_wanted(replicate, start_
     assert destination.storage.referrers("bare", image.digest) == []
 
 
+async def test_a_signature_that_came_later_is_told_to_be_added(replicate, start_registry):
+    source, destination = await start_registry(), await start_registry()
+    image = store_image(source.storage, "app", "1")
+    command = ("copy", f"{source.host}/app:1", f"{destination.host}/app")
+    await replicate(*command)
+    store_artifact(source.storage, "app", subject=image)
+
+    second, third = await replicate(*command), await replicate(*command)
+
+    assert second.out.startswith("in step, 1 referrer added ")
+    assert third.out.startswith("in step ")
+    assert "added" not in third.out
+
+
 async def test_the_settings_of_a_registry_come_from_a_configuration_if_there_is_one(
     replicate, start_registry
 ):

@@ -65,7 +65,7 @@ def test_events_that_people_look_for_are_written(start):
     lines = start()
     log_event(RegistryWarned("hub.example.com", "deprecated"))
     log_event(RequestRetried("hub.example.com", RequestKind.TAGS, "429", 1.5))
-    log_event(TagFinished("source.io/app:1", APP, Tag("1"), None, "404"))
+    log_event(TagFinished("source.io/app:1", APP, Tag("1"), None, "404", "not_found"))
     log_event(TagFinished("source.io/app:2", APP, Tag("2"), Digest.of(b"2"), None))
 
     found = lines()
@@ -77,6 +77,7 @@ def test_events_that_people_look_for_are_written(start):
     ]
     assert {line["registry"] for line in found} == {"hub.example.com"}
     assert (found[2]["destination"], found[2]["error"]) == (f"{APP}:1", "404")
+    assert found[2]["class"] == "not_found"
 
 
 def test_libraries_are_heard_when_they_warn_only(start):
