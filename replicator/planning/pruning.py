@@ -80,9 +80,11 @@ def judge(
     if evidence.seen.digest != ours.digest:
         return Decision.CONFLICT, "gone from the source, but somebody else moved it meanwhile"
     if not evidence.deletes_tags:
+        host = ours.destination.registry
         return Decision.BLOCKED, (
             "gone from the source, but the destination is not known to delete a tag alone; "
-            "deleting by digest could take other tags with it"
+            "deleting by digest could take other tags with it. If it can, name its kind, such as "
+            f'kind = "distribution" for distribution 3, in [registries."{host}"]'
         )
     return Decision.PRUNE, f"gone from the source since {seen.since:%Y-%m-%d %H:%M} UTC"
 

@@ -178,7 +178,10 @@ async def _referrers(registry: Registry, repository: Repository, tag: Tag) -> Fi
 def _deletions(repository: Repository) -> Finding:
     """Nothing is deleted to find out."""
     possible = repository.deletes_tags
-    text = "of a tag alone" if possible else "of a tag alone is not known to be possible"
+    text = "of a tag alone"
+    if not possible:
+        text += " is not known to be possible; an entry with its kind may say so, such as "
+        text += 'kind = "distribution" for distribution 3'
     return Finding("deletion", text)
 
 

@@ -39,7 +39,8 @@ async def test_a_registry_is_looked_at_without_being_changed(open_client, faulty
         "digests": "told by HEAD",
         "conditional requests": "answered 304 to a digest that is known",
         "referrers": "by the API",
-        "deletion": "of a tag alone is not known to be possible",
+        "deletion": "of a tag alone is not known to be possible; an entry with its kind may say "
+        'so, such as kind = "distribution" for distribution 3',
     }
     assert {request.method for request in faulty.requests} == {"GET", "HEAD"}
 
