@@ -76,11 +76,15 @@ def _stop_workers_in_the_middle(
     stage: Stage, source: ServerProcess, is_enough: Callable[[], bool]
 ) -> None:
     """Ask all workers to end while they read from a source that says nothing."""
-    os.kill(source.pid, signal.SIGSTOP)
-    try:
-        stage.wait_for_item()
+
+    def ask_to_end() -> None:
+        wait_until(stage.is_at_work, "somebody has an item")
         for worker in stage.cluster.workers():
             stage.cluster.signal(worker, signal.SIGTERM)
-        wait_until(is_enough, "a worker gives its item back")
+
+    os.kill(source.pid, signal.SIGSTOP)
+    try:
+        ask_to_end()
+        wait_until(is_enough, "a worker gives its item back", again=ask_to_end)
     finally:
         os.kill(source.pid, signal.SIGCONT)

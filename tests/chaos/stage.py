@@ -78,6 +78,12 @@ class Stage:
         everybody = [*self.cluster.members, *self.cluster.gone]
         return sum(len(each.entries("item started")) for each in everybody)
 
+    def is_at_work(self) -> bool:
+        """Say whether some worker has an item that reads from the source."""
+        query = "SELECT 1 FROM item WHERE state = 'running' AND kind <> 'closing'"
+        with psycopg.connect(self.cluster.database) as connection:
+            return connection.execute(query).fetchone() is not None
+
     def ended_runs(self, rule: str) -> Sequence[str]:
         """Return how the runs of a rule ended so far."""
         query = "SELECT state FROM run WHERE rule = %s AND finished_at IS NOT NULL ORDER BY number"
