@@ -84,12 +84,14 @@ def _keys(mark: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[
     for key, old, new in differences(before, after):
         if key == "name":
             continue
-        change = f"{new}" if mark == "+" else f"{_shown(old)} → {_shown(new)}"
+        change = _shown(new) if mark == "+" else f"{_shown(old)} → {_shown(new)}"
         yield f"{mark}     {key} = {printable(change)}"
 
 
 def _shown(value: Any) -> str:
-    return "(default)" if value is None else str(value)
+    from replicator.config.rule_file import toml_value
+
+    return "(default)" if value is None else toml_value(value)
 
 
 async def _compare(session: Session, wanted: Sequence[Rule], *, prune: bool) -> Difference:

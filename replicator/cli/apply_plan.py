@@ -46,7 +46,8 @@ def apply_plan(
     reports, announced = run_async(work, loop_factory=bootstrap.new_event_loop)
     show = say if report == STDOUT else print
     for each in reports:
-        show(run_text(each))
+        if each.run:
+            show(run_text(each))
         complain_of(each, announced)
     if report is not None:
         write_report(to_json(reports), report)
@@ -87,4 +88,6 @@ def _read(file: Path) -> Any:
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{file}: is no plan: {error}") from None
+        raise ConfigError(
+            f"{file}: is no plan; take a file from `replicate plan --out` ({error})"
+        ) from None

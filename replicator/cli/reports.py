@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from replicator.cli.messages import complain
 from replicator.cli.output import table_lines
 from replicator.cli.text import plural, seconds_text, size_text
+from replicator.oci.reference import Tag
 from replicator.planning.plan import Action, Decision
 from replicator.service.report import RunReport
 from replicator.transfer.order import Tally
@@ -16,6 +18,10 @@ REPORT_HEADER: Final = (
     *("RULE", "TAGS COPIED", "IN STEP"),
     *("BLOBS MOVED", "MOUNTED", "SKIPPED", "TOOK"),
 )
+
+
+# sha256-….sig, and its like.
+_DIGEST_TAG: Final = re.compile(r"^(sha(?:256|512)-[0-9a-f]{12})[0-9a-f]{52,}")
 
 
 def run_text(report: RunReport) -> str:
@@ -116,13 +122,19 @@ def _decisions(report: RunReport) -> str:
 
 
 def _plan_row(action: Action) -> tuple[str, ...]:
+    source = "" if action.source is None else f"{action.source}:{_short_tag(action.source_tag)}"
     return (
         action.decision.value,
-        _source(action),
-        f"{action.destination}:{action.tag}",
+        source,
+        f"{action.destination}:{_short_tag(action.tag)}",
         "" if action.size is None else size_text(action.size),
         action.reason,
     )
+
+
+def _short_tag(tag: Tag | None) -> str:
+    """Return a tag; of one that is made of a digest, as cosign's are, as much as tells it apart."""
+    return _DIGEST_TAG.sub(lambda found: f"{found[1]}…", str(tag))
 
 
 def _action_json(action: Action) -> dict[str, Any]:

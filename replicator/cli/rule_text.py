@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from replicator.planning.rule import Rule
+from replicator.planning.rule import Origin, Rule
 from replicator.store.documents import rule_to_document
 
 RULE_HEADER: Final = ("RULE", "SOURCE", "DESTINATIONS", "SCHEDULE", "ENABLED", "FROM", "REVISION")
+_ORIGINS: Final = {Origin.FILE: "file", Origin.API: "database"}
 
 
 def rule_row(rule: Rule) -> tuple[object, ...]:
@@ -19,7 +20,7 @@ def rule_row(rule: Rule) -> tuple[object, ...]:
         " ".join(rule.destinations),
         f"{rule.schedule} {rule.timezone}" if rule.schedule else "-",
         "yes" if rule.enabled else "no",
-        rule.origin.value,
+        _ORIGINS[rule.origin],
         rule.revision,
     )
 

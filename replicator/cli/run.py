@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -83,17 +83,26 @@ def show_runs(
     """
     from replicator.cli.messages import say
     from replicator.cli.output import STDOUT, write_report
-    from replicator.cli.reports import complain_of, plan_text, run_text
+    from replicator.cli.reports import complain_of
     from replicator.service.report import exit_code, to_json
 
     show = say if report == STDOUT else print
     for each in reports:
-        for line in plan_text(each) if dry_run else [run_text(each)]:
+        for line in _lines(each, dry_run=dry_run):
             show(line)
         complain_of(each, announced)
     if report is not None:
         write_report(to_json(reports), report)
     return exit_code(reports)
+
+
+def _lines(report: RunReport, *, dry_run: bool) -> Iterable[str]:
+    """Return what is said of a run; of one that could not begin the complaint is all."""
+    from replicator.cli.reports import plan_text, run_text
+
+    if dry_run:
+        return plan_text(report)
+    return [run_text(report)] if report.run else []
 
 
 def plan(

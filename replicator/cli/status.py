@@ -9,6 +9,7 @@ import typer
 
 from replicator import bootstrap
 from replicator.cli.groups import examples
+from replicator.cli.messages import say
 from replicator.cli.options import Json
 from replicator.cli.session import Session, session_of
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from replicator.service.status import RuleStatus
 
 EXAMPLES: Final = examples("replicate status", "replicate status --json | jq .rules[].lag_seconds")
+_TURNED_DOWN: Final = ("conflict", "blocked")
 _HEADER: Final = ("RULE", "LAST RUN", "STATE", "LAST SUCCESS", "LAG", "NEXT DUE", "FAILING")
 
 
@@ -34,11 +36,27 @@ def status(context: typer.Context, json: Json = False) -> None:
     if json:
         print_json({"rules": list(map(_json, found))})
         return
+    if not found:
+        say("there are no rules yet; `replicate rule add --help` says how to make one")
     print_table(_HEADER, map(_row, found))
+    for line in filter(None, map(_turned_down, found)):
+        print(line)
     failing = [each for rule in found for each in rule.failing]
     if failing:
         print()
         print_table(("RULE", "FAILING TAG", "SINCE", "WHY"), map(_failing_row, failing))
+
+
+def _turned_down(status: RuleStatus) -> str:
+    """Say what the last run left alone for a person; empty if there is nothing."""
+    if status.last is None:
+        return ""
+    counts = status.last.totals.counts
+    parts = [f"{counts[name]:,} {name}" for name in _TURNED_DOWN if counts.get(name)]
+    if not parts:
+        return ""
+    where = f"`replicate runs show {status.last.id}`"
+    return f"{status.rule.name}: {', '.join(parts)} in its last run; {where} names them"
 
 
 async def _status(session: Session) -> Sequence[RuleStatus]:
@@ -84,6 +102,7 @@ def _json(status: RuleStatus) -> dict[str, Any]:
         "enabled": status.rule.enabled,
         "last_run": last and last.id,
         "state": last and last.state.value,
+        **{name: last.totals.counts.get(name, 0) if last else 0 for name in _TURNED_DOWN},
         "last_run_at": last and time_json(last.started_at),
         "last_success": good and good.id,
         "last_success_at": good and time_json(good.started_at),

@@ -12,10 +12,12 @@ from replicator import bootstrap
 from replicator.cli.completion import complete_rules
 from replicator.cli.exit_codes import FAILED, PARTIAL, SUCCESS
 from replicator.cli.groups import examples
+from replicator.cli.messages import say
 from replicator.cli.options import Json
 from replicator.cli.session import Session, session_of
 
 if TYPE_CHECKING:
+    from replicator.planning.rule import Rule
     from replicator.service.report import RunReport
     from replicator.service.verifying import Finding
 
@@ -78,7 +80,18 @@ async def _verify(
             wrong = [each for each in findings if each.drift is not None]
             if not repair or not wrong:
                 return findings, ()
+            _tell_left(rules, wrong)
             return findings, await service.runner.repair(rules, wrong, trigger=_TRIGGER)
+
+
+def _tell_left(rules: Sequence[Rule], wrong: Sequence[Finding]) -> None:
+    """Say of each tag that is not repaired why that is."""
+    from replicator.service.verifying import why_left
+
+    by_name = {rule.name: rule for rule in rules}
+    for each in wrong:
+        if why := why_left(by_name[each.row.rule], each):
+            say(f"{each.name}: {why}")
 
 
 def _lines(findings: Sequence[Finding]) -> list[str]:

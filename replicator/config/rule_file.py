@@ -116,17 +116,17 @@ def _in_units(number: int, units: Sequence[tuple[str, int]]) -> str:
 
 
 def _assignments(table: Mapping[str, Any]) -> str:
-    return "".join(f"{key} = {_toml(value)}\n" for key, value in table.items())
+    return "".join(f"{key} = {toml_value(value)}\n" for key, value in table.items())
 
 
-def _toml(value: Any) -> str:
+def toml_value(value: Any) -> str:
     """Write one value; text in JSON is text in TOML, the delete character aside."""
     match value:
         case Mapping():
-            inside = ", ".join(f"{key} = {_toml(each)}" for key, each in value.items())
+            inside = ", ".join(f"{key} = {toml_value(each)}" for key, each in value.items())
             return f"{{ {inside} }}"
         case list():
-            return f"[{', '.join(map(_toml, value))}]"
+            return f"[{', '.join(map(toml_value, value))}]"
         case _:
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 

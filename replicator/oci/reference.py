@@ -113,8 +113,12 @@ class Reference:
             raise InvalidReference(f"{text!r} has a scheme; write host/path, without https://")
         name, _, digest = text.partition("@")
         name, tag = _split_tag(name)
+        try:
+            repository = _parse_name(name)
+        except InvalidReference as error:
+            raise InvalidReference(f"{text!r} is no reference: {error}") from None
         return cls(
-            _parse_name(name),
+            repository,
             None if tag is None else Tag(tag),
             Digest.parse(digest) if "@" in text else None,
         )

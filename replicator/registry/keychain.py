@@ -45,22 +45,27 @@ class ConfiguredKeychain:
         return Credentials(
             username=source.username,
             password=self._secret(
-                registry, source.password, source.password_env, source.password_file
+                registry,
+                "password",
+                source.password,
+                source.password_env,
+                source.password_file,
             ),
             identity_token=self._secret(
                 registry,
+                "identity_token",
                 source.identity_token,
                 source.identity_token_env,
                 source.identity_token_file,
             ),
         )
 
-    def _secret(self, registry: str, value: str, variable: str, file: Path | None) -> str:
+    def _secret(self, registry: str, key: str, value: str, variable: str, file: Path | None) -> str:
         if variable:
             if not self._environment.get(variable):
                 raise ConfigError(f"{registry}: the environment variable {variable} is not set")
             return self._environment[variable]
-        return value if file is None else _read_secret(registry, file)
+        return value if file is None else _read_secret(f"{registry}: {key}_file", file)
 
 
 class FirstOf:
@@ -88,16 +93,16 @@ class Given:
         return self._credentials if registry == self._registry else None
 
 
-def _read_secret(registry: str, file: Path) -> str:
+def _read_secret(where: str, file: Path) -> str:
     """Read a secret without the line end that editors and ``echo`` put behind it."""
     try:
         with file.open("rb") as content:
             secret = content.read(_MAX_SECRET + 1)
         text = secret.decode("utf-8").rstrip("\r\n")
     except OSError as error:
-        raise ConfigError(f"{registry}: {file} cannot be read: {error.strerror}") from None
+        raise ConfigError(f"{where} {file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{registry}: {file} is not text") from None
+        raise ConfigError(f"{where} {file} is not text") from None
     if not text or len(secret) > _MAX_SECRET:
-        raise ConfigError(f"{registry}: {file} is empty or too large to be a secret")
+        raise ConfigError(f"{where} {file} is empty or too large to be a secret")
     return text

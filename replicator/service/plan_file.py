@@ -44,7 +44,7 @@ def plan_to_document(reports: Iterable[RunReport], *, now: datetime) -> dict[str
 def plan_from_document(document: Any, *, where: str) -> tuple[PlannedRule, ...]:
     """Read what ``plan_to_document`` wrote. Raises ConfigError that says *where*."""
     if not isinstance(document, dict) or document.get("version") != _VERSION:
-        raise ConfigError(f"{where}: is no plan that this version of replicate has made")
+        raise ConfigError(f"{where}: is no plan; take a file from `replicate plan --out`")
     try:
         return tuple(
             PlannedRule(

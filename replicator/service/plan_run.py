@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -98,9 +99,14 @@ def _rule_changes(before: Rule, rules: Mapping[str, Rule]) -> list[str]:
         return [f"rule {before.name!r} is gone"]
     old, new = (rule_to_document(rule) for rule in (before, rules[before.name]))
     return [
-        f"rule {before.name!r}: {key} was {was!r} and is {now!r}"
+        f"rule {before.name!r}: {key} was {_shown(was)} and is {_shown(now)}"
         for key, was, now in _differences(old, new)
     ]
+
+
+def _shown(value: Any) -> str:
+    """Write a value as a file has it; what JSON and TOML have in common is all there is."""
+    return "not set" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

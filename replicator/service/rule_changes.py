@@ -61,7 +61,7 @@ def refuse_file_rule(rule: Rule) -> None:
     if rule.origin is Origin.FILE:
         raise ConfigError(
             f"rule {rule.name!r} comes from a configuration file; change it there, and the next "
-            "`replicate run` brings it in"
+            "`replicate run`, or start of `replicate serve`, brings it in"
         )
 
 

@@ -155,6 +155,15 @@ def repairs(rule: Rule, findings: Sequence[Finding]) -> list[Action]:
     return [action for each in mine if (action := _repair(each)) is not None]
 
 
+def why_left(rule: Rule, finding: Finding) -> str:
+    """Say why a repair leaves a tag as it is; empty if it does not, or all is well."""
+    if finding.drift is Drift.UNSEEN:
+        return "left as it is, as nobody could see it"
+    if finding.drift is Drift.MOVED and rule.overwrite is not Overwrite.ALWAYS:
+        return f'left to whoever moved it, as overwrite is "{rule.overwrite}" and not "always"'
+    return ""
+
+
 def _repair(finding: Finding) -> Action | None:
     row = finding.row
     repository, _, tag = row.source.rpartition(":")

@@ -43,7 +43,10 @@ async def active_run(connection: AsyncConnection, rule: str) -> Any:
 def under_way(row: Any) -> str:
     """Say why a rule cannot be started: it has an unfinished run."""
     if row.state == RunState.QUEUED:
-        return f"rule {row.rule!r} already has a run that waits for a service: {row.id}"
+        return (
+            f"rule {row.rule!r} already has a run that waits for a service: {row.id}; start one "
+            f"with `replicate serve`, or end the run with `replicate runs cancel {row.id}`"
+        )
     owner = Owner.parse(row.owner)
     return (
         f"rule {row.rule!r} already has a run under way: {row.id}, "

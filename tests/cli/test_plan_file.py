@@ -92,7 +92,7 @@ async def test_a_plan_for_a_rule_that_changed_is_refused_and_says_what_changed(r
     done = await ready("apply-plan", "plan.json")
 
     assert done.code == 2
-    assert "rule 'app': tags.latest was None and is 1" in done.complaint
+    assert "rule 'app': tags.latest was not set and is 1" in done.complaint
     assert registries[1].storage.tags("mirror") == []
 
 

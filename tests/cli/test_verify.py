@@ -128,6 +128,7 @@ async def test_a_tag_that_somebody_moved_is_made_ours_again_where_the_rule_overw
         assert (repaired.code, mirror.digest("1.0")) == (0, wanted)
     else:
         assert (repaired.code, mirror.digest("1.0")) == (3, other)
+        assert f'as overwrite is "{overwrite}" and not "always"' in repaired.err
 
 
 async def test_a_repository_that_is_gone_is_made_again_although_the_ledger_knows_its_blobs(

@@ -68,7 +68,7 @@ async def test_what_is_finished_or_unknown_cannot_be_cancelled(queue, runs):
     run = await runs.start(a_rule(), "person", NOON)
     await runs.finish(run.id, RunState.SUCCEEDED, Totals(), NOON)
 
-    with pytest.raises(RunFinished, match="is finished; it succeeded"):
+    with pytest.raises(RunFinished, match="is finished: succeeded"):
         await queue.cancel(run.id, NOON)
     with pytest.raises(RunNotFound):
         await queue.cancel("unknown", NOON)
