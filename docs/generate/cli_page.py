@@ -74,11 +74,12 @@ def _row(parameter: Any, context: Any) -> str:
     if record is None:
         return ""
     name, about = (_cell(text) for text in record)
-    return f"| `{name}` | {about} |"
+    # In a code span everything stands for itself.
+    return f"| `{name}` | {about.replace('<', '&lt;')} |"
 
 
 def _cell(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip().replace("|", "\\|").replace("<", "&lt;")
+    return re.sub(r"\s+", " ", text).strip().replace("|", "\\|")
 
 
 def _text(text: str) -> str:
