@@ -1,6 +1,6 @@
 """What the rules of the chaos tests are about: each round changes it so that every place is passed.
 
-- `app` has an index of two platforms, whose tag moves, and a referrer;
+- `app` has an index that holds another, whose tag moves, and a referrer;
 - `base` has an image over the layers that `app` had a round ago, so that they are mounted;
 - `many` has more tags than one item may have.
 """
@@ -15,14 +15,13 @@ from tests.support.address import Address
 from tests.support.builders import (
     push_artifact,
     push_image_of,
-    push_index,
     push_layer,
     push_many_tags,
+    push_nested_index,
 )
 from tests.support.contents import contents
 from tests.support.plain_repository import PlainRepository, Pushed
 
-_PLATFORMS = ("linux/amd64", "linux/arm64")
 _TAG = "1.0"
 _MANY = [f"1.{number}" for number in range(12)]
 
@@ -64,9 +63,9 @@ class Content:
             self._earlier = f"{seed}-shared"
             shared = push_layer(app, self._earlier)
             self._note(app, "1.1", push_image_of(app, "1.1", layers=[shared], label=seed))
-            index = push_index(app, seed=seed, platforms=_PLATFORMS)
+            index = push_nested_index(app, seed=seed)
             push_artifact(app, seed=seed, subject=index)
-            self._note(app, _TAG, push_index(app, _TAG, seed=seed, platforms=_PLATFORMS))
+            self._note(app, _TAG, push_nested_index(app, _TAG, seed=seed))
 
     def _push_many(self, seed: str) -> None:
         with self._open("many") as many:
