@@ -151,7 +151,7 @@ async def test_on_a_terminal_the_bars_are_gone_and_the_cursor_is_back_after_ctrl
     store_image(source.storage, "app", "1", size=SIZE)
     faults.add(hold_body(gate, after=SIZE // 2), "GET", "/blobs/sha256:")
     terminal, theirs = pty.openpty()
-    replicate.variables |= {"TERM": "xterm-256color", "COLUMNS": "120"}
+    replicate.variables.update(TERM="xterm-256color", COLUMNS="120")
 
     process = await replicate.start(
         "copy", f"{source.host}/app:1", "oci:copy", stdin=theirs, stderr=theirs
