@@ -92,9 +92,9 @@ class Journal:
         """The run's number, and so the sequence of all that it publishes."""
         return self._record.number if self._record else 0
 
-    def skip(self, action: Action, row: Published | None = None) -> None:
+    def skip(self, action: Action, row: Published | None = None, *, counted: bool = True) -> None:
         """A tag is as it should be; *row* is what the ledger should learn from that, if any."""
-        self.counts["skipped"] += 1
+        self.counts["skipped"] += counted
         self.notes.is_well(action.destination, action.tag)
         if row is not None:
             self._keep(row)

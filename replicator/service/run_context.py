@@ -81,6 +81,7 @@ class Handling:
     content: ContentFilter | None = None
     repoints: bool = False
     thorough: bool = False
+    is_counted: bool = True
 
     @classmethod
     def of_selected(cls, rule: PreparedRule) -> Self:
@@ -99,5 +100,8 @@ class Handling:
 
     @classmethod
     def of_digest_tags(cls, rule: PreparedRule) -> Self:
-        """Treat ``sha256-….sig`` and the like: whole, and with nothing that refers to them."""
-        return cls(Planner(Policy(rule.rule.overwrite)), foreign_layers=True)
+        """Treat ``sha256-….sig`` and the like: whole, and with nothing that refers to them.
+
+        They came with their images, so that those in step are not counted as tags.
+        """
+        return cls(Planner(Policy(rule.rule.overwrite)), foreign_layers=True, is_counted=False)

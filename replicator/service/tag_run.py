@@ -192,7 +192,7 @@ class TagRun:
         except ReplicatorError as error:
             self._journal.fail(action, reason_of(error), side=side_of(error))
             return None
-        self._journal.skip(action, row)
+        self._journal.skip(action, row, counted=self._handling.is_counted)
         if source.digest is not None:
             self._unchanged.add(source.digest.hex)
         return None
