@@ -2,7 +2,7 @@
 
 SQLAlchemy's adapter goes there four times for a statement: to make a cursor, to execute, to fetch,
 and to close. Each time two threads wake up, which costs more than most of our statements do: a
-fifth of the CPU of a run over many small repositories.
+seventh of the CPU of a run over many small repositories.
 """
 
 from __future__ import annotations
