@@ -1,0 +1,21 @@
+"""A role's part in serving."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from replicator.values import dataclass
+
+if TYPE_CHECKING:
+    from replicator.service.heeding import Act
+    from replicator.service.serving import Loop
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What goes on in a role, as ``Serving`` takes it; *acts* are done when a notice comes."""
+
+    starting: Sequence[Loop]
+    lasting: Sequence[Loop]
+    acts: Mapping[str, Act]

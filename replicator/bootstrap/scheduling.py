@@ -1,0 +1,54 @@
+"""The scheduler's role: rings, sweeps what is old, and tells people."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from replicator.bootstrap.clock import now
+from replicator.bootstrap.parts import Part
+from replicator.notify.delivery import Delivery
+from replicator.notify.notifier import Notifier
+from replicator.service.alarm import ClockAlarm
+from replicator.service.housekeeping import Housekeeping
+from replicator.service.scheduler import Scheduler
+from replicator.store.fires import Fires
+from replicator.store.notices import RULES
+from replicator.store.notifications import Notifications
+from replicator.store.retention import Keep, Retention
+
+if TYPE_CHECKING:
+    from replicator.bootstrap.service import Service
+    from replicator.config import Config
+    from replicator.service.engine import Engine
+    from replicator.service.hooks.desk import HookDesk
+    from replicator.service.probes import Probes
+
+
+def scheduling(
+    config: Config, service: Service, engine: Engine, hooks: HookDesk, probes: Probes
+) -> tuple[Scheduler, Part]:
+    """Build what rings for rules, and its part in serving."""
+    scheduler = Scheduler(
+        fires=Fires(service.database),
+        alarm=ClockAlarm(),
+        engine=engine,
+        clock=now,
+        pass_step=probes.pass_step,
+    )
+    housekeeping = Housekeeping(
+        retention=Retention(service.database),
+        keep=Keep(config.service.keep_history, config.service.keep_runs),
+        clock=now,
+    )
+    telling = Notifier(
+        config.channels,
+        kept=Notifications(service.database),
+        post=Delivery(os.environ, now),
+        clock=now,
+    )
+    return scheduler, Part(
+        starting=(scheduler.run, hooks.run),
+        lasting=(housekeeping.run, telling.run),
+        acts={RULES: scheduler.look},
+    )

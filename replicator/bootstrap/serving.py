@@ -1,0 +1,125 @@
+"""What serves: the service of some roles, and what watches it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from replicator.bootstrap.clock import now
+from replicator.bootstrap.scheduling import scheduling
+from replicator.bootstrap.service import open_service
+from replicator.bootstrap.watching import watching
+from replicator.bootstrap.working import working
+from replicator.config.webhooks import webhook_secrets
+from replicator.errors import ConfigError
+from replicator.service.carried_engine import ProcrastinateEngine
+from replicator.service.engine import Engine, LocalEngine
+from replicator.service.heeding import heed
+from replicator.service.hooks.desk import HookDesk
+from replicator.service.probes import Probes
+from replicator.service.serving import Role, Serving
+from replicator.store.carrier import QUEUE, TASK
+from replicator.store.dirty import DirtyRepositories
+from replicator.store.owner import Owner
+from replicator.store.reaper import Reaper
+from replicator.store.rules import Rules
+from replicator.store.services import Services
+from replicator.values import dataclass
+
+if TYPE_CHECKING:
+    from replicator.config import Config
+    from replicator.service.rulebook import Rulebook
+    from replicator.store.database import Database
+    from replicator.telemetry.live import LiveRuns
+    from replicator.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A service that is about to serve, and what is known of it.
+
+    *webhook_secrets* are those that the notices of a registry have to show one of.
+    """
+
+    serving: Serving
+    rulebook: Rulebook
+    database: Database
+    metrics: Metrics
+    live: LiveRuns
+    hooks: HookDesk
+    webhook_secrets: Callable[[str], Sequence[str]]
+    roles: Collection[Role]
+
+
+@asynccontextmanager
+async def open_serving(
+    config: Config, roles: Collection[Role] = (), *, probes: Probes | None = None
+) -> AsyncIterator[Served]:
+    """Build what runs rules on time, in some *roles* or in all; an embedded database is made on
+    the spot.
+
+    Raises ConfigError when the database is a file and not all roles are wanted, StoreError if the
+    database cannot be used.
+    """
+    probes, roles = probes or Probes(), frozenset(roles) or frozenset(Role)
+    owner = Owner.this_process()
+    async with (
+        watching() as watched,
+        open_service(config, listener=watched.listener, probes=probes) as service,
+    ):
+        database = service.database
+        _require_all_roles(database, roles)
+        engine = _engine(database)
+        services = Services(database, owner, now(), works=Role.WORKER in roles)
+        hooks = _hooks(database, engine)
+        scheduler, scheduled = scheduling(config, service, engine, hooks, probes)
+        worker, worked = working(service, engine, owner, services, watched, probes)
+        parts = [
+            *([scheduled] if Role.SCHEDULER in roles else ()),
+            *([worked] if Role.WORKER in roles else ()),
+        ]
+        acts = {notice: act for part in parts for notice, act in part.acts.items()}
+        heeding = () if database.embedded else (partial(heed, database.notices, acts),)
+        serving = Serving(
+            scheduler=scheduler if Role.SCHEDULER in roles else None,
+            worker=worker if Role.WORKER in roles else None,
+            starting=[loop for part in parts for loop in part.starting],
+            lasting=[*(loop for part in parts for loop in part.lasting), *heeding],
+            reaper=Reaper(database, grace=probes.timing.grace_time),
+            services=services,
+            clock=now,
+            timing=probes.timing,
+        )
+        yield Served(
+            serving,
+            service.rulebook,
+            database,
+            watched.metrics,
+            watched.live,
+            hooks,
+            lambda registry: webhook_secrets(config, registry, os.environ),
+            roles,
+        )
+
+
+def _require_all_roles(database: Database, roles: Collection[Role]) -> None:
+    if database.embedded and frozenset(roles) != frozenset(Role):
+        raise ConfigError(
+            "a database in a file is one service's, which does everything; leave out --role, or "
+            'use PostgreSQL: database = "postgresql://USER@HOST/NAME"'
+        )
+
+
+def _engine(database: Database) -> Engine:
+    if database.embedded:
+        return LocalEngine()
+    return ProcrastinateEngine(database.dsn, queue=QUEUE, task=TASK)
+
+
+def _hooks(database: Database, engine: Engine) -> HookDesk:
+    return HookDesk(
+        rules=Rules(database), marks=DirtyRepositories(database), engine=engine, clock=now
+    )
