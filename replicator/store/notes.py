@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from sqlalchemy import Table, bindparam, delete, exists, or_, select
+from sqlalchemy import Table, bindparam, delete, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.oci.digest import Digest
@@ -18,6 +18,7 @@ from replicator.store.records import NoteChanges, RuleNotes
 from replicator.store.tables import failing_tag, missing_tag, refused_tag
 from replicator.store.text import storable
 from replicator.store.upsert import upsert
+from replicator.transfer.gathering import Gathering
 
 _Note = TypeVar("_Note", Failing, Missing, Refused)
 _Key: TypeAlias = tuple[RepositoryName, Tag]
@@ -28,17 +29,20 @@ class TagNotes:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._questions = Gathering(self._of_rules)
 
     async def of_rule(self, rule: str) -> RuleNotes:
         """Return all notes on the tags of one rule."""
+        return await self._questions.ask(rule)
+
+    async def _of_rules(self, rules: Sequence[str]) -> list[RuleNotes]:
         async with self._database.reading() as connection:
-            if not await connection.scalar(_HAS_ANY, {"of_rule": rule}):
-                return RuleNotes()
-            return RuleNotes(
-                await _FAILING.of_rule(connection, rule),
-                await _MISSING.of_rule(connection, rule),
-                await _REFUSED.of_rule(connection, rule),
-            )
+            query = await connection.scalars(_HAVING_ANY, {"rules": rules})
+            having_any = frozenset(query.all())
+            return [
+                await _of_rule(connection, rule) if rule in having_any else RuleNotes()
+                for rule in rules
+            ]
 
     async def failing(self) -> tuple[Failing, ...]:
         """Return the failing tags of all rules, by rule and tag."""
@@ -55,6 +59,14 @@ class TagNotes:
             await _FAILING.change(connection, rule, changes.failing, changes.recovered)
             await _MISSING.change(connection, rule, changes.missing, changes.returned)
             await _REFUSED.change(connection, rule, changes.refused, changes.accepted)
+
+
+async def _of_rule(connection: AsyncConnection, rule: str) -> RuleNotes:
+    return RuleNotes(
+        await _FAILING.of_rule(connection, rule),
+        await _MISSING.of_rule(connection, rule),
+        await _REFUSED.of_rule(connection, rule),
+    )
 
 
 class _Notes(Generic[_Note]):
@@ -161,12 +173,10 @@ def _refused_row(note: Refused) -> dict[str, Any]:
 
 
 # Most rules have none of any kind, and all three are asked about with one statement.
-_HAS_ANY: Final = select(
-    or_(
-        *(
-            exists().where(table.c.rule == bindparam("of_rule"))
-            for table in (failing_tag, missing_tag, refused_tag)
-        )
+_HAVING_ANY: Final = union(
+    *(
+        select(table.c.rule).where(table.c.rule.in_(bindparam("rules", expanding=True)))
+        for table in (failing_tag, missing_tag, refused_tag)
     )
 )
 

@@ -19,7 +19,7 @@ from replicator.store.item_records import Piece
 from replicator.store.item_rows import SCHEDULE, NewRun, add_first_items, add_items
 from replicator.store.records import RunRecord, RunState
 from replicator.store.remaining import has_unfinished, open_closing
-from replicator.store.run_rows import find_run, insert_run, insert_runs, run_from_row
+from replicator.store.run_rows import find_run, insert_run, insert_runs, new_run_row, run_from_row
 from replicator.store.tables import run
 from replicator.store.work_tables import ItemKind, ItemState, item
 
@@ -107,14 +107,16 @@ async def add_scheduled_runs(
     if not rules:
         return {}
     waiting = _waiting(now) | {"retry": False}
-    made = await insert_runs(connection, rules, SCHEDULE, now, waiting)
+    rows = {rule.name: new_run_row(rule, SCHEDULE, now, waiting) for rule in rules}
+    numbers = await insert_runs(connection, list(rows.values()))
+    made = {name: row["id"] for name, row in rows.items() if row["id"] in numbers}
     new = [
-        NewRun(made[rule.name].number, rule.name, *_first_items(rule))
+        NewRun(numbers[made[rule.name]], rule.name, *_first_items(rule))
         for rule in rules
         if rule.name in made
     ]
     await add_first_items(connection, new, now, scheduled=True)
-    return {name: found.id for name, found in made.items()}
+    return made
 
 
 def _waiting(now: datetime) -> dict[str, Any]:

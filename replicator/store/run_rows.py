@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,7 +30,7 @@ async def insert_run(
 
     *columns* say in which state, and whose it is.
     """
-    row = _new_row(rule, trigger, now, columns)
+    row = new_run_row(rule, trigger, now, columns)
     try:
         made = await connection.execute(insert(run).returning(run), row)
     except IntegrityError:
@@ -40,17 +40,12 @@ async def insert_run(
 
 
 async def insert_runs(
-    connection: AsyncConnection,
-    rules: Sequence[Rule],
-    trigger: str,
-    now: datetime,
-    columns: Mapping[str, Any],
-) -> Mapping[str, Row[tuple[str, int, str]]]:
-    """Make a run of each rule that has no unfinished one; return their numbers and ids by rule."""
-    rows = [_new_row(rule, trigger, now, columns) for rule in rules]
+    connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]
+) -> Mapping[str, int]:
+    """Make a run of each of *rows* whose rule has no unfinished one; return numbers by id."""
     added = insert_new(connection, run, run.c.rule, run.c.finished_at.is_(None))
-    made = await connection.execute(added.returning(run.c.rule, run.c.number, run.c.id), rows)
-    return {row.rule: row for row in made}
+    made = await connection.execute(added.returning(run.c.id, run.c.number), rows)
+    return {row.id: row.number for row in made}
 
 
 async def find_run(connection: AsyncConnection, run_id: str) -> Any:
@@ -68,7 +63,10 @@ async def find_run(connection: AsyncConnection, run_id: str) -> Any:
     return found[0]
 
 
-def _new_row(rule: Rule, trigger: str, now: datetime, columns: Mapping[str, Any]) -> dict[str, Any]:
+def new_run_row(
+    rule: Rule, trigger: str, now: datetime, columns: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a row for a run of *rule*; *columns* say in which state, and whose it is."""
     return {
         "id": new_run_id(now),
         "rule": rule.name,

@@ -73,6 +73,56 @@ async def test_of_many_starts_at_once_one_succeeds(database: Database) -> None:
     assert sorted(type(result).__name__ for result in results) == ["RunActive"] * 7 + ["RunRecord"]
 
 
+async def test_starts_and_ends_of_one_moment_cost_a_transaction_each(
+    database: Database, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transactions, writing = [], database.writing
+    monkeypatch.setattr(database, "writing", lambda: transactions.append("one") or writing())
+
+    begun = await asyncio.gather(
+        *(runs.start(a_rule(f"rule-{number}"), "cli", NOON) for number in range(20))
+    )
+    await asyncio.gather(
+        *(runs.finish(each.id, RunState.SUCCEEDED, Totals(), NOON + HOUR) for each in begun)
+    )
+
+    assert len(transactions) == 2
+    assert [each.rule.name for each in begun] == [f"rule-{number}" for number in range(20)]
+    assert {(await runs.show(each.id))[0].state for each in begun} == {RunState.SUCCEEDED}
+
+
+async def test_of_several_starts_only_those_are_refused_whose_rules_have_a_run(
+    runs: Runs,
+) -> None:
+    first = await runs.start(a_rule("b"), "cli", NOON)
+
+    a, b, c, again = await asyncio.gather(
+        *(runs.start(a_rule(name), "cli", NOON) for name in ("a", "b", "c", "c")),
+        return_exceptions=True,
+    )
+
+    assert (a.rule.name, c.rule.name) == ("a", "c")
+    assert first.id in str(b)
+    assert c.id in str(again)
+
+
+async def test_a_start_that_is_cancelled_leaves_no_unfinished_run(
+    runs: Runs, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, writing = asyncio.Event(), database.writing
+    monkeypatch.setattr(database, "writing", lambda: begun.set() or writing())
+    starting = asyncio.create_task(runs.start(a_rule(), "cli", NOON))
+    await begun.wait()
+    starting.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+
+    (run,) = await runs.recent()
+    assert run.state is RunState.CANCELLED
+    await runs.start(a_rule(), "cli", NOON)
+
+
 async def test_after_a_run_is_finished_the_next_one_has_a_higher_number(runs: Runs) -> None:
     first = await runs.start(a_rule(), "cli", NOON)
     await runs.finish(first.id, RunState.SUCCEEDED, Totals(), NOON)

@@ -1,0 +1,91 @@
+"""What is asked at the same time is answered in one go."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from replicator.errors import StoreError
+from replicator.transfer.gathering import Gathering
+
+
+class Oracle:
+    """Doubles numbers, and remembers which it was asked about together."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.errors: list[Exception] = []
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    async def answer(self, questions):
+        self.batches.append(list(questions))
+        await self.may_answer.wait()
+        if self.errors:
+            raise self.errors.pop()
+        return [2 * question for question in questions]
+
+
+async def test_questions_of_one_moment_go_together_and_each_gets_its_answer():
+    oracle = Oracle()
+    gathering = Gathering(oracle.answer)
+
+    answers = await asyncio.gather(*map(gathering.ask, range(5)))
+
+    assert answers == [0, 2, 4, 6, 8]
+    assert oracle.batches == [[0, 1, 2, 3, 4]]
+
+
+async def test_what_is_asked_while_others_are_answered_goes_into_the_next_batch():
+    oracle = Oracle()
+    oracle.may_answer.clear()
+    gathering = Gathering(oracle.answer)
+    first = asyncio.create_task(gathering.ask(1))
+    while not oracle.batches:
+        await asyncio.sleep(0)
+
+    others = [asyncio.create_task(gathering.ask(number)) for number in (2, 3)]
+    await asyncio.sleep(0)
+    oracle.may_answer.set()
+
+    assert await asyncio.gather(first, *others) == [2, 4, 6]
+    assert oracle.batches == [[1], [2, 3]]
+
+
+async def test_an_error_is_raised_once_and_the_other_questions_are_asked_again():
+    oracle = Oracle()
+    oracle.errors = [StoreError("locked")]
+    gathering = Gathering(oracle.answer)
+
+    answers = await asyncio.gather(*map(gathering.ask, (1, 2, 3)), return_exceptions=True)
+
+    assert isinstance(answers[0], StoreError)
+    assert answers[1:] == [4, 6]
+
+
+async def test_a_question_cancelled_while_it_waits_is_not_asked():
+    oracle = Oracle()
+    gathering = Gathering(oracle.answer)
+    first, second = (asyncio.create_task(gathering.ask(number)) for number in (1, 2))
+    await asyncio.sleep(0)
+    first.cancel()
+
+    assert await second == 4
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert oracle.batches == [[2]]
+
+
+async def test_a_question_cancelled_while_it_is_answered_costs_the_others_nothing():
+    oracle = Oracle()
+    oracle.may_answer.clear()
+    gathering = Gathering(oracle.answer)
+    first, second = (asyncio.create_task(gathering.ask(number)) for number in (1, 2))
+    while not oracle.batches:
+        await asyncio.sleep(0)
+    first.cancel()
+    oracle.may_answer.set()
+
+    assert await second == 4
+    assert await gathering.ask(3) == 6
