@@ -169,7 +169,7 @@ async def fire(url: str, server: int, number: int) -> None:
         async with database.writing() as connection:
             await connection.execute(insert(rule), rows)
         fires = Timed(Fires(database))
-        scheduler = Scheduler(fires=fires, alarm=ClockAlarm(), engine=LocalEngine(), clock=now)
+        scheduler = Scheduler(fires=fires, alarm=ClockAlarm(now), engine=LocalEngine(), clock=now)
         looking = Spent([os.getpid()], server)
         running = asyncio.create_task(scheduler.run())
         while len(scheduler.next_fires) < number:
@@ -200,9 +200,9 @@ class Timed:
         self._fires = fires
         self.spent = 0.0
 
-    async def decide(self, names, now):
+    async def decide(self, names):
         began = time.perf_counter()
-        verdicts = await self._fires.decide(names, now)
+        verdicts = await self._fires.decide(names)
         self.spent += time.perf_counter() - began
         return verdicts
 

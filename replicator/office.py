@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 from replicator import bootstrap
 from replicator.bootstrap import Served
@@ -78,9 +77,9 @@ class Office:
 @asynccontextmanager
 async def open_office(config: Config, served: Served) -> AsyncIterator[Office]:
     """Build what may be asked of a service."""
-    database, rulebook = served.database, served.rulebook
+    database, rulebook, now = served.database, served.rulebook, served.database.clock
     notes, history, keys = TagNotes(database), History(database), bootstrap.secret_keys(config)
-    rules = RuleViews(rulebook, history=history, notes=notes, clock=_now)
+    rules = RuleViews(rulebook, history=history, notes=notes, clock=now)
     runs, audit = RunViews(RunPages(database)), Audit(database)
     whole = await bootstrap.with_kept_registries(config, database)
     async with (
@@ -94,7 +93,7 @@ async def open_office(config: Config, served: Served) -> AsyncIterator[Office]:
             ledger=Ledger(database),
             notes=notes,
             history=history,
-            clock=_now,
+            clock=now,
         )
 
         async def check_listable(wanted: Sequence[Rule]) -> None:
@@ -111,19 +110,19 @@ async def open_office(config: Config, served: Served) -> AsyncIterator[Office]:
             registries=_registry_views(config, database),
             audit=AuditViews(audit),
             rule_desk=RuleDesk(rulebook, rules, check_listable=check_listable, preview=preview),
-            run_desk=RunDesk(desk, queue, rules=rules, runs=runs, audit=audit, clock=_now),
+            run_desk=RunDesk(desk, queue, rules=rules, runs=runs, audit=audit, clock=now),
             registry_desk=bootstrap.registry_desk(config, KeptRegistries(database)),
-            tokens=None if keys is None else TokenDesk(Tokens(database), keys, _now),
+            tokens=None if keys is None else TokenDesk(Tokens(database), keys, now),
             token_store=Tokens(database),
-            credentials=None if keys is None else CredentialDesk(Credentials(database), keys, _now),
+            credentials=None if keys is None else CredentialDesk(Credentials(database), keys, now),
             answers=Answers(database),
             live=served.live,
-            overview=OverviewViews(rules, RuleStandings(database), history, notes, _now),
-            traffic=TrafficViews(Traffic(database), rules, _now),
+            overview=OverviewViews(rules, RuleStandings(database), history, notes, now),
+            traffic=TrafficViews(Traffic(database), rules, now),
             conditions=RegistryConditions(
-                RegistryFacts(database), PullBudgets(database, _now), served.metrics.throttled
+                RegistryFacts(database), PullBudgets(database, now), served.metrics.throttled
             ),
-            sessions=SessionDesk(PageSessions(database), _now),
+            sessions=SessionDesk(PageSessions(database), now),
         )
 
 
@@ -145,7 +144,3 @@ def _registry_views(config: Config, database: Database) -> RegistryViews:
 
 def _known(entry: RegistryEntry, origin: str) -> KnownRegistry:
     return KnownRegistry(entry.settings, entry.login, origin)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

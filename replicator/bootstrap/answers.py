@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from replicator.bootstrap.clock import now
 from replicator.bootstrap.databases import open_required, runs_of
 from replicator.service.rulebook import Rulebook
 from replicator.store.rules import Rules
@@ -30,8 +29,8 @@ async def open_desk(config: Config) -> AsyncIterator[Desk]:
             rulebook=Rulebook(Rules(database), config.rules),
             runs=runs_of(database),
             queue=Queue(database),
-            is_served=lambda: is_served(database, now()),
-            clock=now,
+            is_served=lambda: is_served(database, database.clock()),
+            clock=database.clock,
         )
 
 
@@ -54,7 +53,7 @@ async def open_explainer(config: Config) -> AsyncIterator[tuple[Explainer, Ruleb
             ledger=Ledger(database),
             notes=TagNotes(database),
             history=History(database),
-            clock=now,
+            clock=database.clock,
         )
         yield explainer, Rulebook(Rules(database), config.rules)
 
@@ -76,7 +75,7 @@ async def open_status(
                 await rulebook.all(),
                 history=History(database),
                 notes=TagNotes(database),
-                clock=now,
+                clock=database.clock,
             )
 
         yield status

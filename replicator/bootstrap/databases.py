@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from replicator.bootstrap.clock import now
 from replicator.errors import StoreError
 from replicator.store.database import Database
 
@@ -60,4 +59,4 @@ def unfinished_of(database: Database) -> UnfinishedUploads:
     from replicator.store.owner import Owner
     from replicator.store.unfinished_uploads import UnfinishedUploads
 
-    return UnfinishedUploads(database, Owner.this_process(), now)
+    return UnfinishedUploads(database, Owner.this_process(), database.clock)

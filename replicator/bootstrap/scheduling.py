@@ -29,23 +29,24 @@ def scheduling(
     config: Config, service: Service, engine: Engine, hooks: HookDesk, probes: Probes
 ) -> tuple[Scheduler, Part]:
     """Build what rings for rules, and its part in serving."""
+    clock = service.database.clock
     scheduler = Scheduler(
         fires=Fires(service.database),
-        alarm=ClockAlarm(),
+        alarm=ClockAlarm(clock),
         engine=engine,
-        clock=now,
+        clock=clock,
         pass_step=probes.pass_step,
     )
     housekeeping = Housekeeping(
         retention=Retention(service.database),
         keep=Keep(config.service.keep_history, config.service.keep_runs),
-        clock=now,
+        clock=clock,
     )
     telling = Notifier(
         config.channels,
         kept=Notifications(service.database),
         post=Delivery(os.environ, now),
-        clock=now,
+        clock=clock,
     )
     return scheduler, Part(
         starting=(scheduler.run, hooks.run),

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from replicator.bootstrap.clock import now
 from replicator.bootstrap.databases import open_database, runs_of, unfinished_of
 from replicator.bootstrap.kept_registries import with_kept_registries
 from replicator.bootstrap.registries import open_registries
@@ -58,12 +57,12 @@ async def open_service(
         open_registries(
             await with_kept_registries(config, database),
             listener=listener,
-            facts=await RegistryFacts(database).believed(now()),
-            pulls=PullBudgets(database, now),
+            facts=await RegistryFacts(database).believed(database.clock()),
+            pulls=PullBudgets(database, database.clock),
         ) as registries,
     ):
-        ledger, runs = Ledger(database), runs_of(database)
-        inventory = LedgerInventory(ledger, now, trusted_for=config.service.confirm_after)
+        ledger, runs, clock = Ledger(database), runs_of(database), database.clock
+        inventory = LedgerInventory(ledger, clock, trusted_for=config.service.confirm_after)
         probes = probes or Probes()
         lease = Lease(probes.timing.safe)
         # With a file it can be seen that a process is there, so nobody takes its runs.
@@ -79,7 +78,7 @@ async def open_service(
             ledger=ledger,
             runs=runs,
             notes=TagNotes(database),
-            clock=now,
+            clock=clock,
             confirm_after=config.service.confirm_after,
             confirm_share=config.service.confirm_share,
             limits=RunLimits(images=config.service.concurrency),

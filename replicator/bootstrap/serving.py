@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from replicator.bootstrap.clock import now
 from replicator.bootstrap.scheduling import scheduling
 from replicator.bootstrap.service import open_service
 from replicator.bootstrap.watching import watching
@@ -73,7 +72,7 @@ async def open_serving(
         database = service.database
         _require_all_roles(database, roles)
         engine = _engine(database)
-        services = Services(database, owner, now(), works=Role.WORKER in roles)
+        services = Services(database, owner, database.clock(), works=Role.WORKER in roles)
         hooks = _hooks(database, engine)
         scheduler, scheduled = scheduling(config, service, engine, hooks, probes)
         worker, worked = working(service, engine, owner, services, watched, probes)
@@ -82,15 +81,17 @@ async def open_serving(
             *([worked] if Role.WORKER in roles else ()),
         ]
         acts = {notice: act for part in parts for notice, act in part.acts.items()}
-        heeding = () if database.embedded else (partial(heed, database.notices, acts),)
+        # Only a server has news from others, and a clock of its own.
+        news = partial(heed, database.notices, acts)
+        shared = () if database.embedded else (news, database.clock.keep)
         serving = Serving(
             scheduler=scheduler if Role.SCHEDULER in roles else None,
             worker=worker if Role.WORKER in roles else None,
             starting=[loop for part in parts for loop in part.starting],
-            lasting=[*(loop for part in parts for loop in part.lasting), *heeding],
+            lasting=[*(loop for part in parts for loop in part.lasting), *shared],
             reaper=Reaper(database, grace=probes.timing.grace_time),
             services=services,
-            clock=now,
+            clock=database.clock,
             timing=probes.timing,
         )
         yield Served(
@@ -121,5 +122,8 @@ def _engine(database: Database) -> Engine:
 
 def _hooks(database: Database, engine: Engine) -> HookDesk:
     return HookDesk(
-        rules=Rules(database), marks=DirtyRepositories(database), engine=engine, clock=now
+        rules=Rules(database),
+        marks=DirtyRepositories(database),
+        engine=engine,
+        clock=database.clock,
     )

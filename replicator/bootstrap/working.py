@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replicator.bootstrap.clock import now
 from replicator.bootstrap.databases import unfinished_of
 from replicator.bootstrap.parts import Part
 from replicator.service.item_runner import ItemRunner
@@ -33,8 +32,9 @@ def working(
     probes: Probes,
 ) -> tuple[Worker, Part]:
     """Build what takes up items, and its part in serving."""
+    clock = service.database.clock
     items = Items(service.database, owner, lease=probes.timing.lease_time)
-    life = SignsOfLife(items, lease=service.lease, clock=now, timing=probes.timing)
+    life = SignsOfLife(items, lease=service.lease, clock=clock, timing=probes.timing)
     runner = ItemRunner(
         means=service.runner.means,
         items=items,
@@ -47,7 +47,7 @@ def working(
         items=items,
         runner=runner,
         engine=engine,
-        clock=now,
+        clock=clock,
         tell=lambda report: watched.metrics.count_run(report.state.value, report.counts),
         announce=watched.listener,
         pass_step=probes.pass_step,
@@ -56,7 +56,7 @@ def working(
         starting=(worker.run, engine.run),
         lasting=(
             life.keep,
-            SharedLimits(services, service.registries, clock=now).run,
+            SharedLimits(services, service.registries, clock=clock).run,
             OldUploads(unfinished_of(service.database), service.registries).run,
         ),
         acts={CANCELLED: life.look},

@@ -8,7 +8,6 @@ import os
 import signal
 from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from replicator import __version__, bootstrap
@@ -69,7 +68,7 @@ async def _serve(
             office = await everything.enter_async_context(open_office(config, served))
             routes = [*api_routes(office, address.host), *page_routes(office, address.host)]
             await say_who_may_ask(office, address.host)
-        application = watch(served, lambda: datetime.now(UTC), routes)
+        application = watch(served, served.database.clock, routes)
         async with serve_http(application, *address) as listening:
             about = {
                 "version": __version__,

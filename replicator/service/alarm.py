@@ -34,19 +34,20 @@ class Alarm(Protocol):
     def unset(self, rule: str) -> None: ...
 
     def look(self) -> None:
-        """Look at the clock on the wall again, as somebody may have put it forward."""
+        """Look at the clock again, as somebody may have set it, or that of this machine."""
         ...
 
     def stop(self) -> None: ...
 
 
 class ClockAlarm:
-    """Wakes by the clock of this machine, once for all rules that are due at the same time.
+    """Wakes by a *clock*, once for all rules that are due at the same time.
 
     It is set for the first of all times only: ten thousand rules may come due each minute.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
         self._scheduler = AsyncIOScheduler(
             jobstores={"default": MemoryJobStore()},
             # However late it is, and whoever else is awake: whoever is woken decides.
@@ -73,7 +74,8 @@ class ClockAlarm:
         self._times.pop(rule, None)
 
     def look(self) -> None:
-        self._scheduler.wakeup()
+        self._set_for = None
+        self._set_clock()
 
     def stop(self) -> None:
         self._scheduler.shutdown(wait=False)
@@ -83,7 +85,7 @@ class ClockAlarm:
     async def _wake(self) -> None:
         """Ring for all that is due, without waiting for what is made of it."""
         self._set_for = None
-        due = list(self._take_due(datetime.now(UTC)))
+        due = list(self._take_due(self._clock()))
         if due:
             ringing = asyncio.ensure_future(self._ring(*due))
             self._ringing.add(ringing)
@@ -100,6 +102,6 @@ class ClockAlarm:
     def _set_clock(self) -> None:
         if self._order and (self._set_for is None or self._order[0][0] < self._set_for):
             self._set_for = self._order[0][0]
-            self._scheduler.add_job(
-                self._wake, DateTrigger(self._set_for), id=_NEXT, replace_existing=True
-            )
+            # APScheduler goes by this machine's clock, which may be another.
+            at = datetime.now(UTC) + (self._set_for - self._clock())
+            self._scheduler.add_job(self._wake, DateTrigger(at), id=_NEXT, replace_existing=True)

@@ -32,8 +32,8 @@ _AT_ONCE: Final = 2
 class Fires(Protocol):
     """Decides due times."""
 
-    async def decide(self, names: Collection[str], now: datetime) -> Mapping[str, Verdict]:
-        """Decide about all of some rules, or about none of them."""
+    async def decide(self, names: Collection[str]) -> Mapping[str, Verdict]:
+        """Decide what is due of some rules, by the database's clock: of all or of none of them."""
         ...
 
     async def last_change(self) -> int:
@@ -48,7 +48,10 @@ class Fires(Protocol):
 
 
 class Scheduler:
-    """Any number of these may share a database: each due time is decided once."""
+    """Any number of these may share a database: each due time is decided once.
+
+    *clock* only says how long ago something was, and when to try again.
+    """
 
     def __init__(
         self,
@@ -126,7 +129,7 @@ class Scheduler:
     async def _ring_for(self, rules: Sequence[str]) -> None:
         try:
             async with self._slots:
-                verdicts = await self._fires.decide(rules, self._clock())
+                verdicts = await self._fires.decide(rules)
         except ReplicatorError as error:
             self._put_off(rules, str(error))
             return

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.store import notices, schema
+from replicator.store.database_clock import DatabaseClock
 from replicator.store.engine import WRITING, create_engine, display, parse_url
 from replicator.store.failures import is_locked, translated
 
@@ -30,6 +31,7 @@ class Database:
         # SQLite lets one write at a time. Waiting here is fair and cheap; its own waiting
         # polls, and blocks a thread.
         self._turn = asyncio.Lock() if self.embedded else nullcontext()
+        self.clock = DatabaseClock(self)
 
     @classmethod
     async def open(cls, url: str, *, upgrade: bool) -> Self:
@@ -133,6 +135,7 @@ class Database:
             await self._bring_up_to_date(found)
             found = await self.revision()
         schema.require_current(found, self.name)
+        await self.clock.set()
 
     async def _bring_up_to_date(self, found: str | None) -> None:
         if found is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from replicator.planning.rule import Rule
 from replicator.planning.windows import end_of_window
 from replicator.store.clocks import set_clocks, start_clocks, stop_clocks
 from replicator.store.database import Database
+from replicator.store.moments import database_time
 from replicator.store.operating_tables import audit
 from replicator.store.queue import add_scheduled_runs
 from replicator.store.records import Fire, FireOutcome
@@ -46,13 +47,23 @@ class _Judgement:
 
 
 class Fires:
-    """Decides due times, each once, however many ask and however late."""
+    """Decides due times, each once, however many ask and however late.
 
-    def __init__(self, database: Database) -> None:
+    What is due is a question to the database's clock, which is the same for all who ask; a test
+    may choose another *time*.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        time: Callable[[AsyncConnection], Awaitable[datetime]] = database_time,
+    ) -> None:
         self._database = database
+        self._time = time
 
-    async def decide(self, names: Collection[str], now: datetime) -> Mapping[str, Verdict]:
-        """Settle all due times of some rules up to *now*, in one transaction.
+    async def decide(self, names: Collection[str]) -> Mapping[str, Verdict]:
+        """Settle all due times of some rules up to now, in one transaction.
 
         The latest of a rule becomes a run, unless the rule has an unfinished one; earlier ones
         are settled with it. A schedule that is new, or was changed, counts from now on. In a
@@ -60,6 +71,7 @@ class Fires:
         """
         async with self._database.writing() as connection:
             found, troubles = await _lock_rules(connection, names)
+            now = await self._time(connection)
             await stop_clocks(connection, set(names) - found.keys() - troubles.keys())
             clocks = await start_clocks(connection, found.values(), now)
             judged = {name: _judge(rule, clocks[name], now) for name, rule in found.items()}

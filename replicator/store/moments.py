@@ -1,11 +1,11 @@
-"""Times for leases: the database's own, so that workers' clocks do not matter."""
+"""Times by the database's own clock, so that those of the machines around it do not matter."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import func
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 _NONE: Final = timedelta()
@@ -19,3 +19,18 @@ def moment(connection: AsyncConnection, now: datetime, after: timedelta = _NONE)
     if connection.dialect.name == "postgresql":
         return func.now() + after
     return now + after
+
+
+async def database_time(connection: AsyncConnection) -> datetime:
+    """Return what the database's clock says at this moment; that of a file is the machine's.
+
+    It is not when the transaction began: that may have waited for others since.
+    """
+    if connection.dialect.name == "postgresql":
+        found: datetime = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
+        return found.astimezone(UTC)
+    return machine_time()
+
+
+def machine_time() -> datetime:
+    return datetime.now(UTC)

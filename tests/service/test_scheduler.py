@@ -75,11 +75,14 @@ class Office:
         self.clock = Clock()
         if start is not None:
             self.clock.now = start
-        self.fires, self.rules = Fires(database), Rules(database)
+        self.fires, self.rules = Fires(database, time=self.time), Rules(database)
         me = Owner.this_process()
         self.idler, self.runs = Idler(database), Runs(database, me)
         self.engine = Told()
         self.restart()
+
+    async def time(self, connection):
+        return self.clock.now
 
     def restart(self):
         self.alarm = VirtualAlarm(self.clock)
@@ -222,11 +225,11 @@ async def test_a_database_that_is_away_delays_a_due_time_and_loses_none(office):
     decide, due = office.fires.decide, office.clock.now + HOUR
     failures = 3
 
-    async def fail(names, now):
+    async def fail(names):
         nonlocal failures
         failures -= 1
         if failures < 0:
-            return await decide(names, now)
+            return await decide(names)
         raise StoreError("database away")
 
     office.fires.decide = fail
@@ -259,18 +262,18 @@ async def test_looking_goes_on_when_the_database_is_away(office):
 
 
 async def test_the_clock_rings_once_for_each_time_set_and_at_once_for_what_is_past():
-    alarm, rung = ClockAlarm(), asyncio.Queue()
+    alarm, rung = ClockAlarm(_now), asyncio.Queue()
 
     async def ring(name):
         rung.put_nowait(name)
 
     alarm.start(ring)
-    soon = datetime.now(UTC) + timedelta(milliseconds=50)
-    alarm.set("moved", datetime.now(UTC) + DAY)
+    soon = _now() + timedelta(milliseconds=50)
+    alarm.set("moved", _now() + DAY)
     alarm.set("moved", soon)
     alarm.set("unset", soon - timedelta(milliseconds=10))
     alarm.unset("unset")
-    alarm.set("past", datetime.now(UTC) - DAY)
+    alarm.set("past", _now() - DAY)
     alarm.look()
 
     assert [await rung.get(), await rung.get()] == ["past", "moved"]
@@ -279,13 +282,13 @@ async def test_the_clock_rings_once_for_each_time_set_and_at_once_for_what_is_pa
 
 
 async def test_the_clock_rings_once_for_all_that_is_due():
-    alarm, rung = ClockAlarm(), asyncio.Queue()
+    alarm, rung = ClockAlarm(_now), asyncio.Queue()
 
     async def ring(*names):
         rung.put_nowait(names)
 
     alarm.start(ring)
-    past = datetime.now(UTC) - MINUTE
+    past = _now() - MINUTE
     for number in range(1000):
         alarm.set(f"rule-{number:03}", past)
 
@@ -294,9 +297,31 @@ async def test_the_clock_rings_once_for_all_that_is_due():
     assert rung.empty()
 
 
+async def test_it_rings_by_a_clock_that_is_not_the_machines_and_follows_it_when_it_is_set():
+    clock, rung = Clock(), asyncio.Queue()
+    alarm = ClockAlarm(clock)
+
+    async def ring(name):
+        rung.put_nowait(name)
+
+    alarm.start(ring)
+    alarm.set("due", clock.now)
+    alarm.set("later", clock.now + HOUR)
+    assert await rung.get() == "due"
+
+    clock.pass_time(hours=1)
+    alarm.look()
+    assert await rung.get() == "later"
+    alarm.stop()
+
+
 async def test_a_rule_may_have_any_name_that_a_job_could_have(office):
     await office.rules.put(replace(rule(schedule="every 1s"), name="a.b-c_1"))
 
     await office.scheduler.look()
 
     assert set(office.alarm.times) == {"a.b-c_1"}
+
+
+def _now():
+    return datetime.now(UTC)

@@ -87,14 +87,14 @@ async def test_old_due_times_are_forgotten_and_none_comes_due_again(database):
     rule = replace(a_rule(), schedule="0 12 * * *")
     await Rules(database).put(rule)
     fires = Fires(database)
-    await decide(fires, rule.name, NOON - 40 * DAY)
-    await decide(fires, rule.name, NOON - 31 * DAY)
-    await decide(fires, rule.name, NOON)
+    await decide(database, rule.name, NOON - 40 * DAY)
+    await decide(database, rule.name, NOON - 31 * DAY)
+    await decide(database, rule.name, NOON)
 
     await Retention(database).forget(Keep(30 * DAY, MUCH), NOON)
 
     assert [fire.at for fire in await fires.recent(rule.name)] == [NOON]
-    assert (await decide(fires, rule.name, NOON)).fire is None
+    assert (await decide(database, rule.name, NOON)).fire is None
 
 
 async def test_more_than_fits_into_one_transaction_is_forgotten_all_the_same(database, runs):
