@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import PoolResetState
 
 from replicator.errors import StoreError
 from replicator.store import tables
@@ -79,9 +80,10 @@ def create_engine(url: URL) -> AsyncEngine:
                 "application_name": "replicate",
             },
         )
-    # Every transaction ends before its connection goes back, so that there is nothing to roll back;
-    # the driver would ask its thread to, each time.
+    # Nearly every transaction has ended before its connection goes back, and the pool would ask the
+    # driver's thread to roll back each time; see _reset.
     engine = create_async_engine(url, pool_reset_on_return=None)
+    event.listen(engine.sync_engine.pool, "reset", _reset)
     event.listen(engine.sync_engine, "do_connect", _connect)
     event.listen(engine.sync_engine, "connect", _set_up)
     event.listen(engine.sync_engine, "begin", _begin)
@@ -94,11 +96,20 @@ def _connect(dialect: Any, record: object, arguments: list[Any], options: Any) -
     That thread reports once more after the failure, by when the event loop may be gone, and
     then prints a trace. (aiosqlite 0.22)
     """
-    from replicator.store.visits import VisitingConnection
-
     sqlite3.connect(arguments[0]).close()
     connection = dialect.connect(*arguments, **options)
+    try:
+        from replicator.store.visits import VisitingConnection
+    except ImportError:
+        # Slower, but right, with versions of the libraries that came after this one.
+        return connection
     return VisitingConnection(dialect.loaded_dbapi, connection.driver_connection)
+
+
+def _reset(connection: Any, record: object, state: PoolResetState) -> None:
+    """Roll back what is open when a connection goes back: a COMMIT that failed leaves that."""
+    if not state.terminate_only and connection.driver_connection.in_transaction:
+        connection.rollback()
 
 
 def _set_up(connection: Any, record: object) -> None:

@@ -3,6 +3,9 @@
 SQLAlchemy's adapter goes there four times for a statement: to make a cursor, to execute, to fetch,
 and to close. Each time two threads wake up, which costs more than most of our statements do: a
 seventh of the CPU of a run over many small repositories.
+
+That takes names which neither library promises to keep. Where one is gone this module cannot be
+imported, and whoever wanted it goes without.
 """
 
 from __future__ import annotations
@@ -10,14 +13,37 @@ from __future__ import annotations
 import sqlite3
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+import aiosqlite
 from sqlalchemy.connectors.asyncio import AsyncAdapt_dbapi_connection
 from sqlalchemy.dialects.sqlite.aiosqlite import (
     AsyncAdapt_aiosqlite_connection,
     AsyncAdapt_aiosqlite_cursor,
 )
 from sqlalchemy.util import EMPTY_DICT
+
+_PRIVATE_NAMES: Final = (
+    (aiosqlite.Connection, ("_execute", "_conn")),
+    (AsyncAdapt_aiosqlite_connection, ("_connection", "_cursor_cls", "_execute_mutex")),
+    (
+        AsyncAdapt_aiosqlite_cursor,
+        (
+            "_adapt_connection",
+            "_async_soft_close",
+            "_connection",
+            "_cursor",
+            "_execute_async",
+            "_executemany_async",
+            "_rows",
+            "_soft_closed_memoized",
+        ),
+    ),
+)
+for _owner, _names in _PRIVATE_NAMES:
+    for _name in _names:
+        if not hasattr(_owner, _name):
+            raise ImportError(f"{_owner.__name__} has no {_name} in this version")
 
 
 class _Outcome(NamedTuple):
