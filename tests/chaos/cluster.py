@@ -22,15 +22,17 @@ ROLES = ("scheduler", "scheduler", "worker", "worker", "worker")
 TIMING = {"lease": 8.0, "safe": 5.0, "renew": 1.5, "reap": 1.0, "look": 1.0, "grace": 3.0}
 # So many tags of a repository are one item.
 LARGEST = 5
+_FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 _PAUSE = 0.05  # seconds between two looks
 
 
 @dataclass(slots=True)
 class Member:
-    """A process of the cluster."""
+    """A process of the cluster; *clock* is what says how wrong its clock is."""
 
     role: str
     process: ServerProcess
+    clock: Path
 
     @property
     def pid(self) -> int:
@@ -46,7 +48,8 @@ class Member:
 class Cluster:
     """*arms* is what tests.support.armed takes besides the traps that all of them share.
 
-    *wrap* stands before the command of each process, which ends with the signal *ending*.
+    *wrap* stands before the command of each process, which ends with the signal *ending*. With
+    *own_clocks* the clock on the wall of each can be set.
     """
 
     folder: Path
@@ -55,6 +58,7 @@ class Cluster:
     arms: Mapping[str, Any] = field(default_factory=dict)
     wrap: Sequence[object] = ()
     ending: signal.Signals = signal.SIGTERM
+    own_clocks: bool = False
     members: list[Member] = field(default_factory=list)
     gone: list[Member] = field(default_factory=list)
 
@@ -88,10 +92,19 @@ class Cluster:
         settings = [f"{n}={v}" for n, v in environment(self.folder, variables).items()]
         config = self.folder / "config.toml"
         program = [sys.executable, "-m", "tests.support.armed", json.dumps(armed), config, role]
+        clock = self.folder / f"clock-{len(self.members) + len(self.gone)}"
+        if self.own_clocks:
+            settings += _own_clock(clock)
         command = ["env", "-i", "-C", self.folder, *settings, *map(str, self.wrap), *program]
-        member = Member(role, ServerProcess(command))
+        member = Member(role, ServerProcess(command), clock)
         self.members.append(member)
         return member
+
+    def set_clock(self, member: Member, seconds: int) -> None:
+        """Let the clock of a process be ahead by so many seconds; it sees that within one."""
+        new = member.clock.with_suffix(".new")
+        new.write_text(f"{seconds:+d}")
+        new.rename(member.clock)
 
     def replace_ended(self) -> None:
         """Start a process for each that ended, as what looks after services does."""
@@ -114,6 +127,18 @@ class Cluster:
             self.signal(member, signal.SIGCONT)
         for member in left:
             member.process.stop()
+
+
+def _own_clock(file: Path) -> list[str]:
+    """Return the variables with which a process reads from a file how wrong its clock is."""
+    file.write_text("+0")
+    variables = {
+        "LD_PRELOAD": _FAKETIME,
+        "FAKETIME_TIMESTAMP_FILE": file,
+        "FAKETIME_CACHE_DURATION": 1,
+        "FAKETIME_DONT_FAKE_MONOTONIC": 1,
+    }
+    return [f"{name}={value}" for name, value in variables.items()]
 
 
 @contextmanager

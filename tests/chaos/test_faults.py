@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -18,8 +18,6 @@ from tests.support.command import environment
 from tests.support.plain_repository import PlainRepository
 
 pytestmark = pytest.mark.slow
-
-_FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["restart", "crash"])
@@ -108,29 +106,44 @@ destinations = ["{distribution3.host}/mirror/{{repository}}"]
     assert findings.errors == []
 
 
-@pytest.mark.xfail(
-    reason="due times are decided by the clock of the scheduler's machine, not by the database's; "
-    "see docs/operations.md"
-)
-@pytest.mark.parametrize("hours", [1])
-def test_clocks_of_services_that_jump_move_no_due_time(open_stage, tmp_path, hours):
-    clock = tmp_path / "clock"
-    clock.write_text("+0")
-    faked = {
-        "LD_PRELOAD": _FAKETIME,
-        "FAKETIME_TIMESTAMP_FILE": clock,
-        "FAKETIME_CACHE_DURATION": 1,
-        "FAKETIME_DONT_FAKE_MONOTONIC": 1,
-    }
-    wrap = ["env", *(f"{name}={value}" for name, value in faked.items())]
-    with open_stage(f"clock-{'on' if hours > 0 else 'back'}", wrap=wrap) as stage:
-        clock.write_text(f"{hours * 3600:+d}")
+@pytest.mark.parametrize("hours", [1, -1], ids=["on", "back"])
+def test_clocks_of_services_that_jump_move_no_due_time(open_stage, hours):
+    with open_stage(f"clocks-{hours}", own_clocks=True) as stage:
+        for member in stage.cluster.members:
+            stage.cluster.set_clock(member, hours * 3600)
         for _ in range(2):
             stage.content.push_round()
             findings = stage.come_right("after the clocks of all services jumped")
+        wrong = wrong_times(stage.cluster.members)
 
-    assert findings.errors == []
+    assert wrong
+    assert findings.errors == findings.late == []
     assert stage.cluster.gone == []
+
+
+@pytest.mark.parametrize("others", [0, 1], ids=["alone", "of-two"])
+def test_a_scheduler_whose_clock_jumps_to_and_fro_decides_each_due_time_once(open_stage, others):
+    """Alone it has to be on time; beside another it must not decide what that one did."""
+    roles = ["scheduler"] * (1 + others) + ["worker"]
+    with open_stage(f"clock-of-{1 + others}", own_clocks=True, roles=roles) as stage:
+        for hours in (1, 0, -1, 0):
+            stage.cluster.set_clock(stage.cluster.members[0], hours * 3600)
+            stage.content.push_round()
+            findings = stage.come_right(f"with a scheduler {hours} hours ahead")
+        wrong = wrong_times(stage.cluster.members[:1])
+
+    # Which of two decides is chance.
+    assert wrong or others
+    assert findings.errors == findings.late == []
+    assert stage.cluster.gone == []
+
+
+def wrong_times(members):
+    """Return the times of log lines that are far from now: those clocks were really set."""
+    entries = [entry for each in members for entry in each.entries("rule is due")]
+    now, far = datetime.now(UTC), timedelta(minutes=50)
+    times = [datetime.fromisoformat(entry["time"]) for entry in entries]
+    return [time for time in times if abs(now - time) > far]
 
 
 def ask_for_run(cluster, rule):
