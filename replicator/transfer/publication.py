@@ -167,9 +167,7 @@ class Publication:
         await self._manifests.announce(each.root for wave in waves for each in wave)
 
     async def _missing(self, wave: tuple[Attachment, ...]) -> list[Attachment]:
-        there = await together(
-            self._manifests.has(each.tag or each.root.digest, each.root.digest) for each in wave
-        )
+        there = await together(self._manifests.has(each.key, each.root.digest) for each in wave)
         return [each for each, is_there in zip(wave, there, strict=True) if not is_there]
 
 

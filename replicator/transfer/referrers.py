@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from replicator.errors import ReferrerFailed, ReplicatorError
 from replicator.oci.digest import Digest
 from replicator.oci.manifest import Manifest
-from replicator.oci.reference import Tag
+from replicator.oci.reference import ManifestRef, Tag
 from replicator.transfer.concurrency import together
 from replicator.transfer.graph import Graph, read_graph
 from replicator.transfer.manifest_reader import ManifestReader
@@ -34,8 +34,13 @@ class Attachment:
     def root(self) -> Manifest:
         return self.graph.root
 
+    @property
+    def key(self) -> ManifestRef:
+        """What it is written as: two images may have signatures of the same content."""
+        return self.tag or self.root.digest
+
     def __str__(self) -> str:
-        return f"{self.tag or self.root.digest}, which refers to {self.subject}"
+        return f"{self.key}, which refers to {self.subject}"
 
 
 # One tuple for each step away from the image.
@@ -52,13 +57,13 @@ async def read_attachments(
     search = _Search(reader, order)
     waves: list[tuple[Attachment, ...]] = []
     nearest = list(dict.fromkeys(subjects))
-    seen = set(nearest)
+    seen: set[ManifestRef] = set(nearest)
     for _ in range(MAX_REFERRER_DEPTH):
         found = await together(
             find(subject) for subject in nearest for find in (search.referrers, search.signatures)
         )
-        wave = {each.root.digest: each for attachments in found for each in attachments}
-        new = tuple(each for digest, each in wave.items() if digest not in seen)
+        wave = {each.key: each for attachments in found for each in attachments}
+        new = tuple(each for key, each in wave.items() if key not in seen)
         if not new:
             break
         waves.append(new)

@@ -56,11 +56,10 @@ def repoint(waves: Waves, replaced: Mapping[Digest, Manifest]) -> Repointed:
     now: dict[Digest, Manifest] = dict(replaced)
     made: list[tuple[Attachment, ...]] = []
     for wave in waves:
-        moved = {
-            each.root.digest: _moved(each, now[each.subject]) for each in wave if _can(each, now)
-        }
-        now |= {old: each.root for old, each in moved.items()}
-        made.append(tuple(moved.values()))
+        can = [each for each in wave if _can(each, now)]
+        moved = tuple(_moved(each, now[each.subject]) for each in can)
+        now |= {old.root.digest: new.root for old, new in zip(can, moved, strict=True)}
+        made.append(moved)
     number = sum(map(len, made))
     return Repointed(tuple(filter(None, made)), sum(map(len, waves)) - number)
 

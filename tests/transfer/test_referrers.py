@@ -58,6 +58,33 @@ async def test_cosign_tags_come_along(world):
     assert result.attached == attached
 
 
+async def test_cosign_tags_of_the_same_content_all_come_along(world):
+    children = [add_image(world.source, seed=name) for name in ("amd64", "arm64")]
+    index = add_index(world.source, children, "v1")
+    subjects = (index, *children)
+    signatures = {cosign_tag(each): add_image(world.source, cosign_tag(each)) for each in subjects}
+
+    result = await world.copy()
+
+    (digest,) = {each.digest for each in signatures.values()}
+    expected = dict.fromkeys(map(Tag, signatures), digest)
+    assert world.destination.tags == {"v1": index.digest, **expected}
+    assert result.attached == expected
+
+
+async def test_a_cosign_tag_that_names_the_image_itself_comes_along(world):
+    image = add_image(world.source, "v1")
+    world.source.tags[Tag(cosign_tag(image))] = image.digest
+
+    await world.copy()
+
+    assert world.destination.tags == {"v1": image.digest, cosign_tag(image): image.digest}
+
+
+def cosign_tag(subject):
+    return f"sha256-{subject.digest.hex}.sig"
+
+
 async def test_referrers_come_after_their_subject_and_the_tag_last(world):
     child = add_image(world.source)
     index = add_index(world.source, [child], "v1")

@@ -106,6 +106,18 @@ async def test_an_sbom_under_cosigns_tag_is_written_under_that_of_the_new_index(
     assert world.destination.tags == {"v1": result.digest, tag: sbom.digest}
 
 
+async def test_sboms_of_the_same_content_are_all_written_under_their_new_tags(world):
+    inner = index_of_two(world.source, None)
+    outer = add_index(world.source, [inner], "v1")
+    for subject in (inner, outer):
+        add_image(world.source, f"sha256-{subject.digest.hex}.sbom", seed="the same")
+
+    await world.copy(platforms=AMD64, repoint=True)
+
+    names = [tag for tag in world.destination.tags if tag.endswith(".sbom")]
+    assert len(names) == 2
+
+
 async def test_those_of_an_index_within_follow_its_copy(world):
     inner = index_of_two(world.source, None)
     outer = add_index(world.source, [inner], "v1")
