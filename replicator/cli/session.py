@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import typer
 
 from replicator import bootstrap
+from replicator.values import dataclass
 
 if TYPE_CHECKING:
     from replicator.config import Config

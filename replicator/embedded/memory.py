@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from replicator.embedded.storage import PIECE_SIZE, Bytes, Pieces, StoredManifest
 from replicator.oci.digest import Digest
+from replicator.values import dataclass
 
 
 @dataclass(slots=True)

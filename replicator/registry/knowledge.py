@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from replicator.registry.profile import GENERIC, Profile, ReferrersBy, Shape, profile_by_challenge
+from replicator.values import dataclass
 
 # In bytes: below nginx's default limit for the body of a request.
 SMALLEST_CHUNK = 960 * 1024

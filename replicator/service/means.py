@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from replicator.planning.prepared import PreparedRule
@@ -22,6 +22,7 @@ from replicator.service.run_notes import RunNotes
 from replicator.service.shared_sources import SharedSources
 from replicator.store.records import RunRecord
 from replicator.transfer.concurrency import first_error
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class RunLimits:
     enough of them waiting, and memory flat.
     """
 
-    rules: int = 8
+    rules: int = 32
     repositories: int = 32
     tags: int = 128
     images: int = 50

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Self
 from weakref import WeakValueDictionary
@@ -24,6 +24,7 @@ from replicator.service.protocols import Copier, Ledger
 from replicator.service.pruning import Pruning
 from replicator.service.registries import Registries
 from replicator.service.shared_sources import SharedSources
+from replicator.values import dataclass
 
 
 @dataclass(slots=True)

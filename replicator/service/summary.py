@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any
 
 from replicator.oci.reference import RepositoryName, Tag
@@ -12,6 +12,7 @@ from replicator.planning.plan import Action
 from replicator.service.action_document import action_from_json, action_to_json
 from replicator.store.records import TagKey
 from replicator.transfer.order import Tally
+from replicator.values import dataclass
 
 
 @dataclass(slots=True)

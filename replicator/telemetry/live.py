@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeAlias
 
 import structlog
 
 from replicator import events
 from replicator.events import Event
+from replicator.values import dataclass
 
 # Facts that are kept of a run, for whoever comes back after the connection broke.
 _KEPT: Final = 500

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from replicator.errors import ReplicatorError
 from replicator.oci.digest import Digest
 from replicator.oci.platform import Platform
 from replicator.oci.reference import ManifestRef, RepositoryName, Tag
 from replicator.registry.protocols import RepositoryReader, RepositoryWriter
+from replicator.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,3 +141,59 @@ def test_no_two_empty_values_differ():
 
     assert Nothing() == Nothing()
     assert hash(Nothing()) == hash(())
+
+
+@BOTH
+def test_a_factory_makes_what_is_not_given_for_each_object(dataclass):
+    @dataclass(frozen=True, slots=True)
+    class Value:
+        names: list[str] | None = field(default_factory=list)
+        found: dict[str, int] = field(init=False, default_factory=dict)
+        later: int = field(init=False)
+
+    one, other = Value(), Value()
+
+    assert (one.names, one.found) == ([], {})
+    assert one.names is not other.names
+    assert one.found is not other.found
+    assert Value(None).names is None
+    assert not hasattr(one, "later")
+
+
+@BOTH
+def test_those_that_are_not_frozen_change_and_have_no_hash(dataclass):
+    @dataclass(slots=True)
+    class Counter:
+        name: str
+        counts: list[int] = field(default_factory=list)
+
+    counter, twin = Counter("a"), Counter("a")
+    assert counter == twin
+    counter.name = "b"
+    counter.counts.append(1)
+
+    assert counter != twin
+    assert repr(counter).endswith("Counter(name='b', counts=[1])")
+    assert copy.deepcopy(counter) == counter
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(counter)
+    with pytest.raises(AttributeError):
+        counter.other = 1
+
+
+@our_dataclass(frozen=True, slots=True)
+class OursLonger(Ours):
+    length: int = 3
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TheirsLonger(Theirs):
+    length: int = 3
+
+
+def test_one_that_extends_another_takes_its_fields_first():
+    ours, theirs = OursLonger("a", 1, length=5), TheirsLonger("a", 1, length=5)
+
+    assert repr(ours) == repr(theirs).replace("Theirs", "Ours")
+    assert dataclasses.astuple(ours) == dataclasses.astuple(theirs)
+    assert Ours("a") == Ours("a") != ours

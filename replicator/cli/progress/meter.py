@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeAlias
 
 from replicator import events
@@ -12,6 +12,7 @@ from replicator.cli.progress.rate import Rate
 from replicator.events import BlobOutcome, Event
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
+from replicator.values import dataclass
 
 # The share of the bytes that has to have moved for a forecast.
 _ENOUGH: Final = 0.01

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeAlias
 
 import httpx
 
 from replicator.registry.transport.connection import Connection
+from replicator.values import dataclass
 
 # Scheme, host and port.
 Origin: TypeAlias = tuple[str, str, int]
