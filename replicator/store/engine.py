@@ -12,6 +12,7 @@ from sqlalchemy.pool import PoolResetState
 
 from replicator.errors import StoreError
 from replicator.store import tables
+from replicator.store.silence import limit_silence
 
 # Seconds that one attempt at SQLite's lock lasts, unless the URL says ?timeout=…
 _LOCK_SECONDS: Final = "1"
@@ -71,7 +72,7 @@ def create_engine(url: URL) -> AsyncEngine:
 
         tables.complete_for_postgresql()
         work_tables.complete_for_postgresql()
-        return create_async_engine(
+        engine = create_async_engine(
             url,
             pool_size=_CONNECTIONS,
             max_overflow=0,
@@ -80,6 +81,8 @@ def create_engine(url: URL) -> AsyncEngine:
                 "application_name": "replicate",
             },
         )
+        event.listen(engine.sync_engine, "connect", limit_silence)
+        return engine
     # Nearly every transaction has ended before its connection goes back, and the pool would ask the
     # driver's thread to roll back each time; see _reset.
     engine = create_async_engine(url, pool_reset_on_return=None)

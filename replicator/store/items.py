@@ -16,16 +16,18 @@ from replicator.store import carrier
 from replicator.store.abandoned import LEASE
 from replicator.store.actions import action_to_row
 from replicator.store.database import Database
+from replicator.store.item_endings import Ended, end_items, hold_items
 from replicator.store.item_records import Claim, Piece, claim_from_row, tags_to_json
 from replicator.store.item_rows import CLOSING_NUMBER, add_items
 from replicator.store.ledger import Ledger
 from replicator.store.moments import moment
 from replicator.store.owner import Owner
 from replicator.store.records import ActionRecord, RunRecord, RunState, Totals
-from replicator.store.remaining import has_unfinished, let_wait, lock_run, open_closing
+from replicator.store.remaining import let_wait, lock_run, open_closing, over
 from replicator.store.run_rows import run_from_row, totals_row
 from replicator.store.tables import action, run
 from replicator.store.text import storable
+from replicator.store.together import Together
 from replicator.store.upsert import upsert
 from replicator.store.work_tables import ItemKind, ItemState, item
 
@@ -42,6 +44,7 @@ class Items:
         self._database = database
         self._owner = str(owner)
         self._lease = lease
+        self._endings = Together(self._finish)
 
     async def claim(self, now: datetime, *, limit: int = 1) -> Sequence[Claim]:
         """Take up the items whose turn it is; none if none waits."""
@@ -150,30 +153,31 @@ class Items:
         The last one of a run is followed by its closing, which is this process's then; it is
         returned.
         """
+        following = await self._endings.ask(Ended(claim, summary, now))
+        if isinstance(following, LeaseLost):
+            raise following
+        return following
+
+    async def _finish(self, ended: Sequence[Ended]) -> Sequence[Claim | LeaseLost | None]:
+        """Be done with items; return what follows each of them."""
         async with self._database.writing() as connection:
-            changed = await connection.execute(
-                _FINISH,
-                {
-                    "of_run": claim.run,
-                    "of_n": claim.n,
-                    "of_attempt": claim.attempt,
-                    "of_owner": self._owner,
-                    "at": now,
-                    "came_to": dict(summary),
-                },
-            )
-            others_wait = changed.scalar_one_or_none()
-        if others_wait is None:
-            raise _lost(claim)
-        if others_wait:
-            return None
+            mine = await end_items(connection, self._owner, ended)
         # Of two that finish at once, the one that commits last sees both. What is missed all the
         # same, by a worker that dies just here, is found by the reaper.
+        runs = {each.claim.run for each in ended if each.claim.key in mine}
         async with self._database.reading() as connection:
-            if await has_unfinished(connection, claim.run):
-                return None
-        async with self._database.writing() as connection:
-            return await self._open_closing(connection, claim.run, now)
+            left = await over(connection, runs) if runs else frozenset[int]()
+        following: list[Claim | LeaseLost | None] = []
+        for each in ended:
+            if each.claim.key not in mine:
+                following.append(_lost(each.claim))
+            elif each.claim.run in left:
+                left -= {each.claim.run}
+                async with self._database.writing() as connection:
+                    following.append(await self._open_closing(connection, each.claim.run, each.at))
+            else:
+                following.append(None)
+        return following
 
     async def defer(
         self, claim: Claim, until: datetime, summary: Mapping[str, Any] | None = None
@@ -245,13 +249,10 @@ class Items:
     async def renew(self, now: datetime, keys: Collection[str]) -> None:
         """Give a sign of life for those of *keys* that are this process's; due several times in
         the lease."""
-        mine = update(item).where(
-            tuple_(item.c.run, item.c.n, item.c.attempt).in_(map(_parts, keys)),
-            item.c.state == ItemState.RUNNING.value,
-            item.c.owner == self._owner,
-        )
         async with self._database.writing() as connection:
+            held = await hold_items(connection, self._owner, keys)
             lease = moment(connection, now, self._lease)
+            mine = update(item).where(tuple_(item.c.run, item.c.n).in_(map(_place, held)))
             await connection.execute(mine.values(leased_until=lease))
 
     async def taken(self, keys: Collection[str]) -> frozenset[str]:
@@ -309,14 +310,14 @@ class Items:
 
     async def _hold(self, connection: AsyncConnection, claim: Claim) -> None:
         """Keep an item of this process from being taken in a transaction. Raises LeaseLost."""
-        held = select(item.c.n).where(*_is_mine(claim, self._owner)).with_for_update()
-        if await connection.scalar(held) is None:
+        if not await hold_items(connection, self._owner, [claim.key]):
             raise _lost(claim)
 
 
-def _parts(key: str) -> tuple[int, ...]:
-    """Return the run, the number and the attempt that a key is made of."""
-    return tuple(map(int, key.split("/")))
+def _place(key: str) -> tuple[int, int]:
+    """Return the run of an item, and its number in it."""
+    run_number, n, _ = map(int, key.split("/"))
+    return run_number, n
 
 
 def _left(summary: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -366,31 +367,5 @@ _TAKE: Final = (
         .where(run.c.number == item.c.run)
         .scalar_subquery()
         .label("is_queued"),
-    )
-)
-
-# Made once, as every item ends with it. Returns whether the run has items that nobody has taken up.
-_other: Final = item.alias("other")
-_FINISH: Final = (
-    update(item)
-    .where(
-        item.c.run == bindparam("of_run"),
-        item.c.n == bindparam("of_n"),
-        item.c.attempt == bindparam("of_attempt"),
-        item.c.owner == bindparam("of_owner"),
-        item.c.state == ItemState.RUNNING.value,
-    )
-    .values(
-        state=ItemState.DONE.value,
-        owner="",
-        leased_until=None,
-        finished_at=bindparam("at"),
-        summary=bindparam("came_to", type_=item.c.summary.type),
-    )
-    .returning(
-        select(_other.c.n)
-        .where(_other.c.run == bindparam("of_run"), _other.c.state == ItemState.WAITING.value)
-        .exists()
-        .label("others_wait")
     )
 )

@@ -103,6 +103,8 @@ async def _lock_server(connection: AsyncConnection) -> None:
     """
     await connection.execute(text(f"SELECT pg_advisory_lock({_LOCK})"))
     await connection.execute(text("SET lock_timeout = '10s'"))
+    # A migration may have much to think about between two statements.
+    await connection.execute(text("SET idle_in_transaction_session_timeout = 0"))
     await connection.commit()
 
 

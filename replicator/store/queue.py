@@ -18,7 +18,7 @@ from replicator.store.database import Database
 from replicator.store.item_records import Piece
 from replicator.store.item_rows import SCHEDULE, NewRun, add_first_items, add_items
 from replicator.store.records import RunRecord, RunState
-from replicator.store.remaining import has_unfinished, open_closing
+from replicator.store.remaining import open_closing, over
 from replicator.store.run_rows import find_run, insert_run, insert_runs, new_run_row, run_from_row
 from replicator.store.tables import run
 from replicator.store.work_tables import ItemKind, ItemState, item
@@ -159,7 +159,7 @@ async def _drop_waiting(connection: AsyncConnection, run_number: int, now: datet
     await carrier.withdraw_run(connection, run_number)
     idle = (ItemState.WAITING.value, ItemState.DEFERRED.value)
     await connection.execute(delete(item).where(item.c.run == run_number, item.c.state.in_(idle)))
-    if await has_unfinished(connection, run_number):
+    if not await over(connection, {run_number}):
         return False
     if await connection.scalar(select(item.c.n).where(item.c.run == run_number).limit(1)) is None:
         return True

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.store.item_records import Piece
@@ -22,12 +24,10 @@ async def deferred_until(connection: AsyncConnection, record: RunRecord) -> date
     return due
 
 
-async def has_unfinished(connection: AsyncConnection, run_number: int) -> bool:
-    """Say whether there is anything left to do in a run."""
-    unfinished = select(item.c.n).where(
-        item.c.run == run_number, item.c.state != ItemState.DONE.value
-    )
-    return await connection.scalar(unfinished.limit(1)) is not None
+async def over(connection: AsyncConnection, runs: Collection[int]) -> frozenset[int]:
+    """Return which of *runs* have no item any more that is not done."""
+    found = await connection.scalars(_OVER, {"runs": sorted(runs)})
+    return frozenset(found)
 
 
 async def open_closing(connection: AsyncConnection, run_number: int, now: datetime) -> None:
@@ -56,3 +56,18 @@ async def lock_run(connection: AsyncConnection, run_number: int) -> bool:
     """Let one transaction at a time add items to a run; say whether it is unfinished."""
     unfinished = select(run.c.number).where(run.c.number == run_number, run.c.finished_at.is_(None))
     return await connection.scalar(unfinished.with_for_update()) is not None
+
+
+# The last item first: items are taken up in their order, so that is the one to be done last. To
+# ask for any one of them makes PostgreSQL read the whole table from its beginning, past all that
+# is done.
+_last_unfinished: Final = (
+    select(item.c.n)
+    .where(item.c.run == run.c.number, item.c.state != ItemState.DONE.value)
+    .order_by(item.c.n.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_OVER: Final = select(run.c.number).where(
+    run.c.number.in_(bindparam("runs", expanding=True)), _last_unfinished.is_(None)
+)
