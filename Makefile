@@ -84,6 +84,9 @@ bench-engine: install ## Measure how fast items are drained and due times decide
 bench-page: install ## Measure the overview of a thousand rules
 	$(VENV)/bin/python -m benchmarks.page
 
+bench-endurance: install ## Watch the memory of a service of a thousand rules (an hour, or MINUTES=n)
+	$(VENV)/bin/python -m benchmarks.endurance --minutes $(or $(MINUTES),60)
+
 bench-memory: install tools ## Measure the memory of large copies
 	$(VENV)/bin/python -m benchmarks.memory
 

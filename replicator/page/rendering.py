@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -26,28 +27,7 @@ class Pages:
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._templates = Environment(
-            loader=PackageLoader("replicator.page"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters.update(
-            size=words.size,
-            count=words.count,
-            span=words.span,
-            result=words.result,
-            plain=words.plain,
-            path=quoted,
-        )
-        self._templates.globals.update(
-            file=_addresses(),
-            link=_link,
-            states=words.STATES,
-            standings=words.STANDINGS,
-            version=__version__,
-        )
+        self._templates = _templates()
 
     def text(self, template: str, **about: Any) -> str:
         """Fill a template."""
@@ -68,6 +48,36 @@ class Pages:
         """Answer with a page that says what is wrong."""
         status, title = meaning_of(error)
         return self.page(request, "error.html", status, title=title, detail=str(error))
+
+
+@cache
+def _templates() -> Environment:
+    """Return all templates, compiled: no visitor waits for that, and it is done once."""
+    templates = Environment(
+        loader=PackageLoader("replicator.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters.update(
+        size=words.size,
+        count=words.count,
+        span=words.span,
+        result=words.result,
+        plain=words.plain,
+        path=quoted,
+    )
+    templates.globals.update(
+        file=_addresses(),
+        link=_link,
+        states=words.STATES,
+        standings=words.STANDINGS,
+        version=__version__,
+    )
+    for name in templates.list_templates():
+        templates.get_template(name)
+    return templates
 
 
 def quoted(name: object) -> str:

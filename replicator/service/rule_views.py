@@ -59,7 +59,8 @@ class RuleViews:
 
     async def visible(self, who: Identity) -> tuple[Rule, ...]:
         """Return all rules that *who* may see, by name."""
-        return tuple(rule for rule in await self._rulebook.all() if who.covers(rule.name))
+        rules = await self._rulebook.as_they_are()
+        return tuple(rule for rule in rules if who.covers(rule.name))
 
     async def status(
         self, who: Identity, *, cursor: str | None, limit: int, text: str | None = None

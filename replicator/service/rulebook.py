@@ -52,15 +52,20 @@ class Rulebook:
     def __init__(self, kept: Rules, of_file: Sequence[Rule]) -> None:
         self._kept = kept
         self._of_file = of_file
-        # What was found good last: to compare a thousand rules with all others takes half a second.
+        # What was found good last: comparing a thousand rules with all others costs 0.1 s of CPU.
         self._checked: tuple[Rule, ...] = ()
 
     async def all(self) -> tuple[Rule, ...]:
         """Return all rules by name, and write nothing. Raises ConfigError if one is of no use."""
-        rules = self._with_file(await self._kept.all())
+        rules = await self.as_they_are()
         if rules != self._checked:
             check_rules(rules)
             self._checked = rules
+        return rules
+
+    async def as_they_are(self) -> tuple[Rule, ...]:
+        """Return all rules by name to be looked at: also those that nothing can be done with."""
+        rules = self._with_file(await self._kept.all())
         return tuple(sorted(rules, key=lambda rule: rule.name))
 
     async def bring_in(self) -> None:

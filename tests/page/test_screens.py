@@ -60,6 +60,16 @@ async def test_the_overview_is_found_by_text_and_standing(browsing, failed):
     assert unknown.status_code == 422
 
 
+async def test_rules_that_cannot_be_carried_out_together_are_shown_all_the_same(browsing, database):
+    first, second = (Rule(name, "quay.io/acme/app", (f"{HARBOR}/app",)) for name in ("a", "b"))
+    await Rules(database).rewrite(lambda _: (first, second))
+
+    async with browsing(ADMIN) as browser:
+        page = await browser.get("/")
+
+    assert ROWS.findall(page.text) == ["a", "b"]
+
+
 async def test_the_pages_of_the_overview_show_each_rule_once(browsing, database):
     rules = many(120)
     await Rules(database).rewrite(lambda _: rules)
