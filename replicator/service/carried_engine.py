@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from replicator.service.engine import LocalEngine
+from replicator.store.silence import limit_silence_of_driver
 
 if TYPE_CHECKING:
     from procrastinate import App
@@ -64,7 +65,10 @@ class ProcrastinateEngine:
         """Make what reads messages; a new one each time, as it cannot be opened twice."""
         from procrastinate import App, PsycopgConnector
 
-        app = App(connector=PsycopgConnector(conninfo=self._dsn, min_size=1, max_size=2))
+        connector = PsycopgConnector(
+            conninfo=self._dsn, min_size=1, max_size=2, configure=limit_silence_of_driver
+        )
+        app = App(connector=connector)
 
         @app.task(name=self._task, queue=self._queue)
         async def look(run: int, item: int) -> None:
