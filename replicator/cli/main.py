@@ -11,26 +11,7 @@ from typing import Annotated, TextIO
 import typer
 
 from replicator import __version__
-from replicator.cli import (
-    apply,
-    apply_plan,
-    audit,
-    copy,
-    credentials,
-    database,
-    demo,
-    explain,
-    importing,
-    login,
-    registry,
-    rules,
-    run,
-    runs,
-    serve,
-    status,
-    tokens,
-    verify,
-)
+from replicator.cli.commands import Program
 from replicator.cli.exit_codes import FAILED, USAGE, code_of
 from replicator.cli.groups import examples, help_unless_called
 from replicator.cli.interruption import Interrupted
@@ -42,6 +23,7 @@ _INTERRUPTED = 130
 
 app = typer.Typer(
     name="replicate",
+    cls=Program,
     help="Keep container repositories in step between registries.",
     epilog=examples(
         "replicate demo",
@@ -53,26 +35,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(name="copy", epilog=copy.EXAMPLES)(copy.copy)
-app.command(name="run", epilog=run.RUN_EXAMPLES)(run.run)
-app.command(name="plan", epilog=run.PLAN_EXAMPLES)(run.plan)
-app.command(name="serve", epilog=serve.EXAMPLES)(serve.serve)
-app.command(name="apply-plan", epilog=apply_plan.EXAMPLES)(apply_plan.apply_plan)
-app.command(name="verify", epilog=verify.EXAMPLES)(verify.verify)
-app.command(name="explain", epilog=explain.EXAMPLES)(explain.explain)
-app.command(name="status", epilog=status.EXAMPLES)(status.status)
-app.add_typer(runs.app, name="runs")
-app.add_typer(rules.app, name="rule")
-app.command(name="apply", epilog=apply.EXAMPLES)(apply.apply)
-app.add_typer(registry.app, name="registry")
-app.command(name="login", epilog=login.LOGIN_EXAMPLES)(login.login)
-app.command(name="logout", epilog=login.LOGOUT_EXAMPLES)(login.logout)
-app.add_typer(credentials.app, name="credential")
-app.add_typer(tokens.app, name="token")
-app.command(name="audit", epilog=audit.EXAMPLES)(audit.audit)
-app.add_typer(database.app, name="db")
-app.command(name="import", epilog=importing.EXAMPLES)(importing.import_)
-app.command(name="demo", epilog=demo.EXAMPLES)(demo.demo)
 
 
 def main() -> None:
