@@ -27,9 +27,9 @@ from replicator.store.remaining import let_wait, lock_run, open_closing, over
 from replicator.store.run_rows import run_from_row, totals_row
 from replicator.store.tables import action, run
 from replicator.store.text import storable
-from replicator.store.together import Together
 from replicator.store.upsert import upsert
 from replicator.store.work_tables import ItemKind, ItemState, item
+from replicator.transfer.gathering import Gathering
 
 
 class Items:
@@ -44,7 +44,7 @@ class Items:
         self._database = database
         self._owner = str(owner)
         self._lease = lease
-        self._endings = Together(self._finish)
+        self._endings = Gathering(self._finish)
 
     async def claim(self, now: datetime, *, limit: int = 1) -> Sequence[Claim]:
         """Take up the items whose turn it is; none if none waits."""
