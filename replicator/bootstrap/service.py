@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from replicator.bootstrap.databases import open_database, runs_of, unfinished_of
 from replicator.bootstrap.kept_registries import with_kept_registries
 from replicator.bootstrap.registries import open_registries
-from replicator.service.lease import Lease
+from replicator.service.lease import Lease, not_needed
 from replicator.service.probes import Probes, both
 from replicator.service.rulebook import Rulebook
 from replicator.service.runner import RunLimits, Runner
@@ -66,7 +66,9 @@ async def open_service(
         probes = probes or Probes()
         lease = Lease(probes.timing.safe)
         # With a file it can be seen that a process is there, so nobody takes its runs.
-        guard = pass_by if database.embedded else lease.check
+        guard, require_lease = lease.check, lease.require
+        if database.embedded:
+            guard, require_lease = pass_by, not_needed
         runner = Runner(
             registries=registries,
             copier=Transfer(
@@ -83,6 +85,7 @@ async def open_service(
             confirm_share=config.service.confirm_share,
             limits=RunLimits(images=config.service.concurrency),
             lease=lease,
+            require_lease=require_lease,
         )
         try:
             rulebook = Rulebook(Rules(database), config.rules)

@@ -38,5 +38,14 @@ class Lease:
 
     def check(self, point: FailPoint, /) -> None:
         """Let a copy pass; refuse it just before its tag when time is over. Raises LeaseLost."""
-        if point is FailPoint.BEFORE_TAG_PUT and self._monotonic() > self._until:
-            raise LeaseLost("no sign of life was given for too long; the tag was not written")
+        if point is FailPoint.BEFORE_TAG_PUT:
+            self.require()
+
+    def require(self) -> None:
+        """Make sure that nobody can have taken this process for dead. Raises LeaseLost."""
+        if self._monotonic() > self._until:
+            raise LeaseLost("no sign of life was given for too long; the tag was left as it is")
+
+
+def not_needed() -> None:
+    """Stand in for ``Lease.require`` where it can be seen that a process is there."""

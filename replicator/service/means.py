@@ -13,6 +13,7 @@ from replicator.planning.rule import Rule
 from replicator.service.copy_slots import CopySlots, Valve
 from replicator.service.freshness import Freshness
 from replicator.service.journal import Journal
+from replicator.service.lease import not_needed
 from replicator.service.ledger_reader import LedgerReader
 from replicator.service.only import Only
 from replicator.service.protocols import Actions, Copier, Ledger, Notes
@@ -49,7 +50,10 @@ class Room:
 
 @dataclass(slots=True)
 class Means:
-    """What runs share: registries, transfer and database. *clock* is in UTC."""
+    """What runs share: registries, transfer and database. *clock* is in UTC.
+
+    *require_lease* is called before a tag is removed, and raises LeaseLost.
+    """
 
     registries: Registries
     copier: Copier
@@ -59,6 +63,7 @@ class Means:
     freshness: Freshness
     limits: RunLimits = field(default_factory=RunLimits)
     valve: Valve = field(default_factory=Valve)
+    require_lease: Callable[[], None] = not_needed
     rows: LedgerReader = field(init=False)
 
     def __post_init__(self) -> None:
@@ -110,6 +115,7 @@ class Means:
             self.rows,
             self.freshness,
             self.clock,
+            self.require_lease,
             tags=room.tags,
             images=room.images,
             only=only,

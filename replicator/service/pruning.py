@@ -9,7 +9,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from replicator.errors import Denied, NotFound, Rejected, ReplicatorError, Unauthorized
+from replicator.errors import (
+    Denied,
+    NotFound,
+    Rejected,
+    ReplicatorError,
+    StoreError,
+    Unauthorized,
+)
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.observation import DestinationTag, Presence, Published
 from replicator.planning.plan import Action, Decision
@@ -58,6 +65,7 @@ class Pruning:
         *,
         clock: Callable[[], datetime],
         view: Callable[[RepositoryName], DestinationView],
+        require_lease: Callable[[], None],
     ) -> None:
         self._rule = rule
         self._policy = PrunePolicy(rule.name, rule.prune_after)
@@ -66,6 +74,7 @@ class Pruning:
         self._ledger = ledger
         self._clock = clock
         self._view = view
+        self._require_lease = require_lease
         self._published = 0
         self._judged: list[Action] = []
 
@@ -133,9 +142,17 @@ class Pruning:
         return why or self._journal.complaint
 
     async def remove(self, action: Action) -> None:
-        """Delete a destination tag, and make sure that it is gone. Raises StoreError."""
+        """Delete a destination tag, and make sure that it is gone. Raises StoreError.
+
+        It was looked at when it was judged, or when a plan was made: somebody may have moved it.
+        """
         view = self._view(action.destination)
         try:
+            changed = _changed(action, await view.look(action.tag))
+            if changed is not None:
+                self._journal.turn_down(changed)
+                return
+            self._require_lease()
             with suppress(NotFound):  # Somebody was quicker.
                 await view.repository.delete_tag(action.tag)
             if (await view.look(action.tag)).presence is Presence.PRESENT:
@@ -144,6 +161,8 @@ class Pruning:
             why = f"the destination does not delete the tag alone: {error}"
             self._journal.turn_down(hold_back(action, why=why))
             return
+        except StoreError:
+            raise
         except ReplicatorError as error:
             self._journal.fail(action, error, side=DESTINATION)
             return
@@ -188,6 +207,16 @@ class Pruning:
 
 def _proven(judged: Sequence[Action]) -> Sequence[Action]:
     return [each for each in judged if each.decision is Decision.PRUNE]
+
+
+def _changed(action: Action, seen: DestinationTag) -> Action | None:
+    """Return what becomes of a removal whose tag is not as it was; None if it is, or is gone."""
+    if seen.presence is Presence.UNKNOWN:
+        return hold_back(action, why="nobody can see what the destination has now")
+    if seen in (ABSENT, action.found):
+        return None
+    reason = f"{action.reason}, but somebody else has moved it meanwhile"
+    return replace(action, decision=Decision.CONFLICT, reason=reason)
 
 
 def _source_tag(row: Published) -> Tag:

@@ -45,6 +45,7 @@ class RunContext:
     rows: LedgerReader
     freshness: Freshness
     clock: Callable[[], datetime]
+    require_lease: Callable[[], None]
     tags: asyncio.Semaphore
     images: CopySlots
     only: Only | None = None
@@ -55,7 +56,12 @@ class RunContext:
 
     def __post_init__(self) -> None:
         self.pruning = Pruning(
-            self.rule.rule, self.journal, self.ledger, clock=self.clock, view=self.view
+            self.rule.rule,
+            self.journal,
+            self.ledger,
+            clock=self.clock,
+            view=self.view,
+            require_lease=self.require_lease,
         )
 
     def view(self, name: RepositoryName) -> DestinationView:

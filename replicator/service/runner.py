@@ -17,7 +17,7 @@ from replicator.service.discovering import discover_some
 from replicator.service.estimating import with_sizes
 from replicator.service.freshness import CONFIRM_AFTER, Freshness
 from replicator.service.journal import Journal
-from replicator.service.lease import Lease
+from replicator.service.lease import Lease, not_needed
 from replicator.service.means import Means, RunLimits, single_error
 from replicator.service.only import Only
 from replicator.service.plan_file import PlannedRule
@@ -48,7 +48,8 @@ class Runner:
     """Carries out rules: discovers, observes, plans and copies, all in one stream.
 
     What runs at the same time shares registries and transfer. *lease* is told when the database
-    took a sign of life. *sleep*, *clock* (in UTC) and *random* are for tests to choose.
+    took a sign of life, and *require_lease* called before a tag is removed. *sleep*, *clock* (in
+    UTC) and *random* are for tests to choose.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Runner:
         random: Random | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         lease: Lease | None = None,
+        require_lease: Callable[[], None] = not_needed,
     ) -> None:
         freshness = Freshness(
             confirm_after,
@@ -73,7 +75,14 @@ class Runner:
             share=confirm_share,
         )
         self.means = Means(
-            registries, copier, ledger, notes, clock, freshness, limits or RunLimits()
+            registries,
+            copier,
+            ledger,
+            notes,
+            clock,
+            freshness,
+            limits or RunLimits(),
+            require_lease=require_lease,
         )
         self._runs = runs
         self._life = SignsOfLife(runs, lease=lease or Lease(), clock=clock, sleep=sleep)

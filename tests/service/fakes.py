@@ -50,7 +50,7 @@ class World:
 
     ``broken`` maps (kind, repository, tag) to the error that is the answer; ``page_size`` is that
     of listings, ``breaks_after`` the page after which a repository's listing breaks off. With
-    ``bulk`` listings tell digests.
+    ``bulk`` listings tell digests. ``meanwhile`` is called with each request before its answer.
     """
 
     def __init__(self):
@@ -60,6 +60,7 @@ class World:
         self.breaks_after = {}
         self.page_size = 1000
         self.bulk = False
+        self.meanwhile = lambda kind, repository, tag: None
         self.in_flight = 0
         self.most_in_flight = 0
 
@@ -80,6 +81,7 @@ class World:
         await asyncio.sleep(0)
         self.in_flight -= 1
         listener(RequestFinished(registry, kind, 200, 0.0))
+        self.meanwhile(kind, str(repository), tag)
         error = self.broken.get((kind, str(repository), tag))
         if error is not None:
             raise error

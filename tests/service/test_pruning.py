@@ -7,7 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from replicator.errors import Denied, NotARegistry, NotFound, RegistryUnavailable, Unauthorized
+from replicator.errors import (
+    Denied,
+    LeaseLost,
+    NotARegistry,
+    NotFound,
+    RegistryUnavailable,
+    Unauthorized,
+)
 from replicator.events import RequestKind
 from replicator.oci.reference import Tag
 from replicator.planning.plan import Decision
@@ -105,6 +112,48 @@ async def test_a_tag_that_somebody_else_moved_stays_and_is_a_conflict(bench):
 
     assert (report.counts["conflict"], report.counts["pruned"]) == (1, 0)
     assert Tag("1.0") in bench.destination.tags
+
+
+def when_first_deleted(bench, act):
+    """Let *act* happen while the first tag of a run is deleted, when all have been judged."""
+
+    def meanwhile(kind, repository, tag):
+        if kind is RequestKind.MANIFEST_DELETE:
+            bench.world.meanwhile = lambda *request: None
+            act()
+
+    bench.world.meanwhile = meanwhile
+
+
+async def test_a_tag_that_somebody_else_moves_before_the_end_of_the_run_stays(bench):
+    await published(bench, "1.0", "1.1", "1.2")
+    del bench.source.tags[Tag("1.0")], bench.source.tags[Tag("1.1")]
+    await bench.run(mirror())
+    bench.clock.pass_time(hours=2)
+    when_first_deleted(bench, lambda: bench.destination.put("1.1", content="theirs"))
+
+    report = await bench.run(mirror())
+
+    assert (report.counts["pruned"], report.counts["conflict"]) == (1, 1)
+    assert set(bench.destination.tags) == {"1.1", "1.2"}
+
+
+async def test_who_may_have_been_taken_for_dead_removes_nothing(bench):
+    await published(bench, "1.0", "1.1", "1.2")
+    del bench.source.tags[Tag("1.0")], bench.source.tags[Tag("1.1")]
+    await bench.run(mirror())
+    bench.clock.pass_time(hours=2)
+    lost = []
+    when_first_deleted(bench, lambda: lost.append(True))
+
+    def require_lease():
+        if lost:
+            raise LeaseLost("no sign of life was given for too long")
+
+    report = await bench.runner(require_lease=require_lease).run(mirror(), trigger="test")
+
+    assert report.error == "no sign of life was given for too long"
+    assert set(bench.destination.tags) == {"1.1", "1.2"}
 
 
 async def test_more_than_allowed_waits_for_a_person_and_says_how(bench):
