@@ -91,7 +91,7 @@ class Courier:
             async with self._settling:
                 if await is_plain_http(self._settings, self._gate.origin):
                     self._gate.speak_plain_http()
-                urls = ApiUrls(self._gate.origin)
+                urls = ApiUrls(str(self._gate.origin))
                 self._urls, self._own = urls, self._judged(urls.root)
 
     async def carry(self, call: Call) -> httpx.Response:

@@ -19,6 +19,7 @@ from replicator.registry.addresses import (
     parse_address,
     parse_networks,
 )
+from replicator.registry.api_urls import neighbour
 from replicator.registry.settings import RegistrySettings
 from replicator.values import dataclass
 
@@ -213,6 +214,8 @@ class Gate:
         return parsed is not None and contains(self._networks, parsed)
 
     def _resolve(self, source: httpx.URL, text: str) -> httpx.URL:
+        if (url := neighbour(source, text)) is not None:
+            return url
         if _ODD_CHARACTER.search(text):
             self._refuse("it named a URL with characters that do not belong in one")
         try:

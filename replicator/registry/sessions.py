@@ -18,6 +18,7 @@ from replicator.oci.digest import Digest
 from replicator.oci.media_types import OCTET_STREAM
 from replicator.oci.reference import RepositoryName
 from replicator.registry.answers import Answer
+from replicator.registry.api_urls import with_parameter
 from replicator.registry.blobs import Blobs
 from replicator.registry.calls import Call, SourceFailed, push
 from replicator.registry.knowledge import Way
@@ -227,12 +228,10 @@ class BlobUpload:
         blob is stored whose answer was lost, the registry can be asked.
         """
         digest = quote(str(self._blob.digest), safe="")
-        location = str(self._location)
-        # The query is the registry's own and stays as it is: distribution signs its state.
-        target = f"{location}{'&' if '?' in location else '?'}digest={digest}"
         return self._call(
             "PUT",
-            httpx.URL(target),
+            # The query is the registry's own and stays as it is: distribution signs its state.
+            with_parameter(self._location, f"digest={digest}"),
             expected=_CLOSED,
             headers=_TYPE if body is None else _body_headers(self._blob.size),
             body=body,
