@@ -12,6 +12,9 @@ A = TypeVar("A")
 # Questions that go together at most.
 _MOST: Final = 500
 
+# Seconds between the beginnings of two batches: whoever asks now and then does not wait.
+_DISTANCE: Final = 0.01
+
 _Asked: TypeAlias = "tuple[Q, asyncio.Future[A]]"
 
 
@@ -26,6 +29,7 @@ class Gathering(Generic[Q, A]):
         self._answer = answer
         self._waiting: list[_Asked[Q, A]] = []
         self._answering: asyncio.Task[None] | None = None
+        self._began_at = -_DISTANCE
 
     async def ask(self, question: Q) -> A:
         """Return the answer to *question*.
@@ -41,10 +45,19 @@ class Gathering(Generic[Q, A]):
     async def _answer_all(self) -> None:
         try:
             while self._waiting:
+                await self._keep_distance()
                 taken, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
                 await self._answer_some([each for each in taken if not each[1].done()])
         finally:
             self._answering = None
+
+    async def _keep_distance(self) -> None:
+        """Let more come together when one batch would follow another closely."""
+        now = asyncio.get_running_loop().time
+        wait = self._began_at + _DISTANCE - now()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        self._began_at = now()
 
     async def _answer_some(self, asked: Sequence[_Asked[Q, A]]) -> None:
         if not asked:

@@ -15,12 +15,14 @@ class Oracle:
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
+        self.asked = asyncio.Event()
         self.errors: list[Exception] = []
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
     async def answer(self, questions):
         self.batches.append(list(questions))
+        self.asked.set()
         await self.may_answer.wait()
         if self.errors:
             raise self.errors.pop()
@@ -42,8 +44,7 @@ async def test_what_is_asked_while_others_are_answered_goes_into_the_next_batch(
     oracle.may_answer.clear()
     gathering = Gathering(oracle.answer)
     first = asyncio.create_task(gathering.ask(1))
-    while not oracle.batches:
-        await asyncio.sleep(0)
+    await oracle.asked.wait()
 
     others = [asyncio.create_task(gathering.ask(number)) for number in (2, 3)]
     await asyncio.sleep(0)
@@ -82,10 +83,23 @@ async def test_a_question_cancelled_while_it_is_answered_costs_the_others_nothin
     oracle.may_answer.clear()
     gathering = Gathering(oracle.answer)
     first, second = (asyncio.create_task(gathering.ask(number)) for number in (1, 2))
-    while not oracle.batches:
-        await asyncio.sleep(0)
+    await oracle.asked.wait()
     first.cancel()
     oracle.may_answer.set()
 
     assert await second == 4
     assert await gathering.ask(3) == 6
+
+
+async def test_what_follows_a_batch_closely_waits_for_company():
+    oracle = Oracle()
+    gathering = Gathering(oracle.answer)
+    await gathering.ask(1)
+
+    second = asyncio.create_task(gathering.ask(2))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    third = asyncio.create_task(gathering.ask(3))
+
+    assert await asyncio.gather(second, third) == [4, 6]
+    assert oracle.batches == [[1], [2, 3]]
