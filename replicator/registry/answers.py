@@ -186,8 +186,15 @@ def _kind(status: int, codes: tuple[str, ...]) -> type[errors.RegistryError]:
     return by_code or _BY_STATUS.get(status, errors.Rejected)
 
 
+def _words(problem: Problem) -> str:
+    """Return what an error says; Quay says in its detail alone what is wrong with a manifest."""
+    found = problem.detail.get("message") if isinstance(problem.detail, dict) else None
+    detail = found if isinstance(found, str) and found not in problem.message else ""
+    return " ".join(filter(None, (problem.code, problem.message, detail)))
+
+
 def _what_came(answer: Answer, found: tuple[Problem, ...]) -> str:
-    words = shown("; ".join(f"{each.code} {each.message}".strip() for each in found))
+    words = shown("; ".join(map(_words, found)))
     if not words and answer.is_web_page:
         words = "(a web page)"
     hint = _HINTS.get(answer.status)

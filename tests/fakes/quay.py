@@ -7,19 +7,19 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
-from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from replicator.embedded.access import PULL, Access
+from replicator.embedded.guard import Guard
 from replicator.embedded.memory import MemoryStorage
 from replicator.embedded.refusal import Refusal
 from replicator.embedded.server import EmbeddedRegistry
+from tests.fakes.asked import refusal
 from tests.fakes.front import before
+from tests.fakes.quay_habits import QuayHabits
 from tests.fakes.token_service import TokenService
 from tests.support.faults import Faults
 
@@ -43,7 +43,9 @@ class QuayTokens(TokenService):
         self.creators: set[str] = set()
         self.created: set[str] = set()
         self.exists: Callable[[str], bool] = lambda name: name in self.created
+        self.is_read_only: Callable[[], bool] = lambda: False
         self.locked_until = 0.0
+        self._failures = 0
 
     def challenge(self, connection: HTTPConnection, needed: Sequence[Access]) -> str | None:
         self.service = connection.url.netloc
@@ -81,7 +83,7 @@ class QuayTokens(TokenService):
             return PlainTextResponse(
                 "Too many login attempts. \nPlease reset your Quay password and try again.",
                 429,
-                headers={"Retry-After": "0"},
+                headers={"Retry-After": str(int(self.locked_until - self.clock()))},
             )
         for scope in request.query_params.getlist("scope"):
             match = _SCOPE.fullmatch(scope)
@@ -89,11 +91,14 @@ class QuayTokens(TokenService):
                 return Refusal(400, "INVALID_REQUEST", f"Unable to decode scope {scope}").response()
             if match[1] != match[1].lower():
                 return Refusal(400, "NAME_INVALID", "Invalid repository name").response()
+            if self.is_read_only() and "push" in match[2] and not self.exists(match[1]):
+                return refusal(405, "DENIED", "System is read-only.", {"is_readonly": True})
         return await super().answer(request)
 
     def wrong_password(self, login: tuple[str, str] | None) -> Response | None:
         if login is not None and "+" not in login[0] and not login[0].startswith("$"):
-            self.locked_until = self.clock() + 0.5
+            self._failures += 1
+            self.locked_until = self.clock() + 0.5 * (2**self._failures - 1)
         return Refusal(401, "UNAUTHORIZED", "Invalid Username or Password").response()
 
     def granted(self, user: str, access: Access) -> frozenset[str]:
@@ -135,21 +140,25 @@ class FakeQuay:
         self.tokens = QuayTokens(passwords, realm="/v2/auth", private=private, clock=clock)
         self.tokens.organisations = set(organisations)
         self.tokens.exists = self.exists
+        self.habits = QuayHabits(self.storage)
+        self.tokens.is_read_only = lambda: self.habits.is_read_only
         place = "/api/v1/repository/{namespace}/{name:path}"
         self.registry = EmbeddedRegistry(
             self.storage,
-            auth=self.tokens,
-            wrap=lambda app: before(
-                [
-                    Route("/v2/", self._ping),
-                    Route("/v2/_catalog", self._catalogue),
-                    Route("/api/v1/repository", self._repositories, methods=["GET"]),
-                    Route("/api/v1/repository", self._create, methods=["POST"]),
-                    Route(f"{place}/tag/", self._tags),
-                    Route(place, self._repository),
-                ],
-                self.faults,
-            )(_habits(app)),
+            wrap=lambda app: self.habits.front(
+                before(
+                    [
+                        *self.tokens.routes,
+                        Route("/v2/", self._ping),
+                        Route("/v2/_catalog", self._catalogue),
+                        Route("/api/v1/repository", self._repositories, methods=["GET"]),
+                        Route("/api/v1/repository", self._create, methods=["POST"]),
+                        Route(f"{place}/tag/", self._tags),
+                        Route(place, self._repository),
+                    ],
+                    self.faults,
+                )(Guard(self.habits.wrap(app), self.tokens))
+            ),
         )
 
     def exists(self, name: str) -> bool:
@@ -159,6 +168,9 @@ class FakeQuay:
         if self.tokens.claims(request) is not None:
             return HTMLResponse("true")
         challenge = self.tokens.bearer(request, ())
+        if request.headers.get("authorization", "").startswith("Basic "):
+            text = '{"error": "Invalid bearer token format"}'
+            return HTMLResponse(text, 401, headers={"WWW-Authenticate": challenge})
         return HTMLResponse("true", 401, headers={"WWW-Authenticate": challenge})
 
     async def _catalogue(self, request: Request) -> Response:
@@ -255,28 +267,6 @@ class FakeQuay:
         if not self._sees(request, namespace):
             return _api_error(401, "invalid_token", "Requires authentication")
         return None if self.exists(_path(request)) else _api_error(404, "not_found", "Not Found")
-
-
-def _habits(app: ASGIApp) -> ASGIApp:
-    """Cut pages down, ignore ranges and what is known, and refuse a type with a parameter."""
-
-    async def habits(scope: Scope, receive: Receive, send: Send) -> None:
-        path, headers = scope["path"], Headers(scope=scope)
-        if path.endswith("/tags/list"):
-            query = dict(parse_qsl(scope["query_string"].decode()))
-            query["n"] = str(min(int(query.get("n", _LARGEST_PAGE)), _LARGEST_PAGE))
-            scope = {**scope, "query_string": urlencode(query).encode()}
-        if "/blobs/" in path or "/manifests/" in path:
-            ignored = (b"range", b"if-none-match")
-            kept = [each for each in scope["headers"] if each[0] not in ignored]
-            scope = {**scope, "headers": kept}
-        if scope["method"] == "PUT" and ";" in headers.get("content-type", ""):
-            refusal = Refusal(415, "MANIFEST_INVALID", "manifest invalid")
-            await refusal.response()(scope, receive, send)
-            return
-        await app(scope, receive, send)
-
-    return habits
 
 
 def _path(request: Request) -> str:

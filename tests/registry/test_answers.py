@@ -117,6 +117,16 @@ def test_a_message_says_what_was_tried_and_what_came():
     )
 
 
+def test_a_message_says_what_only_the_detail_says():
+    detail = {"message": "'history' is a required property " + "x" * 9000}
+    error = {"code": "MANIFEST_INVALID", "message": "manifest invalid", "detail": detail}
+
+    message = str(error_of(answer(400, json.dumps({"errors": [error]}).encode()), ATTEMPT))
+
+    assert "MANIFEST_INVALID manifest invalid 'history' is a required property" in message
+    assert len(message) < 400
+
+
 def test_details_are_kept_as_they_came():
     body = json.dumps({"errors": [{"code": "X", "detail": {"Digest": "sha256:00"}}]}).encode()
 

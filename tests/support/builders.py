@@ -180,6 +180,8 @@ def _config(platform: str, diff_ids: Sequence[str], label: str = "") -> bytes:
         "created": "2026-01-01T00:00:00Z",
         "config": {"Labels": {"label": label}},
         "rootfs": {"type": "layers", "diff_ids": list(diff_ids)},
+        # Quay takes no image of Docker's without one.
+        "history": [{"created_by": "tests"} for _ in diff_ids],
     }
     return json.dumps(about).encode()
 

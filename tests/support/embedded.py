@@ -143,6 +143,8 @@ def store_image_of(
         "created": "2026-01-01T00:00:00Z",
         "config": {"Labels": {"label": label}},
         "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
+        # Quay takes no image of Docker's without one.
+        "history": [{"created_by": "tests"} for _ in layers],
     }
     config_type = _DOCKER_CONFIG if docker else _OCI_CONFIG
     stored = store_blob(storage, repository, json.dumps(config).encode(), config_type)
