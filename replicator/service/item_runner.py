@@ -11,7 +11,7 @@ from typing import Final
 
 from replicator.errors import LeaseLost, ReplicatorError, StoreError
 from replicator.planning.prepared import PreparedRule
-from replicator.service.attempt import Attempt
+from replicator.service.attempt import Attempt, Earlier
 from replicator.service.closing import close
 from replicator.service.dividing import divide
 from replicator.service.item_book import Items
@@ -88,13 +88,17 @@ class ItemRunner:
 
     async def _begin(self, claim: Claim, requests: RequestCounts) -> Attempt:
         shared = await self._runs.of(claim)
-        carried = Summary()
-        if claim.attempt > 1 and claim.kind is not ItemKind.CLOSING:
-            carried = Summary.from_json(await self._items.summary(claim))
+        earlier = await self._earlier(claim)
         let_go = partial(self._life.let_go, claim.key)
         return Attempt(
-            self._means, self._items, claim, shared, carried, requests, self._pass, let_go
+            self._means, self._items, claim, shared, earlier, requests, self._pass, let_go
         )
+
+    async def _earlier(self, claim: Claim) -> Earlier:
+        if claim.attempt == 1 or claim.kind is ItemKind.CLOSING:
+            return Earlier()
+        summary = Summary.from_json(await self._items.summary(claim))
+        return Earlier(summary, await self._items.copied(claim))
 
     async def _end(self, attempt: Attempt, requests: RequestCounts) -> Claim | RunReport | None:
         """Carry out an item, and see to it that whatever comes of it is written down."""
@@ -107,7 +111,7 @@ class ItemRunner:
                 case Ending.CANCELLED:
                     return await attempt.finish()
                 case Ending.TAKEN:
-                    return None
+                    raise LeaseLost(Ending.TAKEN.value) from None
             await attempt.release()
             raise
         except StoreError:
