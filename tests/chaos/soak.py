@@ -2,8 +2,9 @@
 
     python -m tests.chaos.soak [MINUTES [SEED]]
 
-Prints what it does, the memory of each process once a minute, and what the checker and an observer
-found in the end. Exits with 1 if they found anything.
+Prints the memory of each process once a minute, and what was done, what the checker and an observer
+found, and what the processes held, in the end. Exits with 1 if they found anything, or if a process
+holds more and more: one of each role is never ended, so that this can be seen.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from statistics import median
 
 from replicator.embedded.server import EmbeddedRegistry
 from replicator.store import migrate
@@ -36,6 +39,10 @@ from tests.support.postgres import Postgres, postgres
 _EPSILON = timedelta(seconds=60)
 _PAUSE = 5.0  # seconds between two faults, on average
 _MIB = 1024  # KiB
+# Looks after which a process has all that it needs.
+_WARM = 5
+# What may be more afterwards: as a share of memory, and in files.
+_MORE_MEMORY, _MORE_FILES = 0.15, 20
 
 
 class Registry:
@@ -102,6 +109,8 @@ class Chaos:
         self._database = database
         self._registries = registries
         self._chance = chance
+        # In the order of the roles, so the last of each.
+        self.spared = list({member.role: member for member in cluster.members}.values())
         self.done: Counter[str] = Counter()
         self.acts: tuple[Callable[[], None], ...] = (
             self.kill,
@@ -125,10 +134,10 @@ class Chaos:
         time.sleep(self._chance.expovariate(1 / _PAUSE))
 
     def kill(self) -> None:
-        self._send(self._anybody(), signal.SIGKILL)
+        self._send(self._somebody(), signal.SIGKILL)
 
     def ask_to_end(self) -> None:
-        self._send(self._anybody(), signal.SIGTERM)
+        self._send(self._somebody(), signal.SIGTERM)
 
     def pause(self) -> None:
         """Let a process stand still, for longer than its lease every other time."""
@@ -171,16 +180,28 @@ class Chaos:
     def _anybody(self) -> Member:
         return self._chance.choice(list(self._cluster.members))
 
+    def _somebody(self) -> Member:
+        """Choose one of those that may end."""
+        return self._chance.choice([m for m in self._cluster.members if m not in self.spared])
+
     def _send(self, member: Member, how: signal.Signals) -> None:
         if not member.process.ended:
             os.kill(member.pid, how)
 
 
-class Memory:
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a process holds: memory in MiB, and open files."""
+
+    memory: int
+    files: int
+
+
+class Holdings:
     """What each process of a cluster holds, as it was seen from time to time."""
 
     def __init__(self) -> None:
-        self.seen: dict[int, list[int]] = {}
+        self.seen: dict[int, list[Held]] = {}
         self.roles: dict[int, str] = {}
 
     def look(self, cluster: Cluster) -> str:
@@ -189,28 +210,52 @@ class Memory:
                 self.seen.setdefault(member.pid, []).append(held)
                 self.roles[member.pid] = member.role
         return ", ".join(
-            f"{self.roles[m.pid]} {self.seen[m.pid][-1]} MiB"
+            f"{self.roles[m.pid]} {self.seen[m.pid][-1].memory} MiB"
             for m in cluster.members
             if m.pid in self.seen
         )
 
-    def growth(self) -> list[str]:
-        """Return what each process that lived long held first and last."""
+    def told(self) -> list[str]:
+        """Return what each process that lived long held, from when it was warm to its end."""
         return [
-            f"{self.roles[pid]} {pid}: {seen[0]} to {seen[-1]} MiB, at most {max(seen)}, "
-            f"over {len(seen)} looks"
-            for pid, seen in self.seen.items()
-            if len(seen) > 2
+            f"{self.roles[pid]} {pid}: {_range(each.memory for each in seen)} MiB, "
+            f"{_range(each.files for each in seen)} files, over {len(seen)} looks"
+            for pid, seen in self._warm().items()
         ]
 
+    def growing(self) -> list[str]:
+        """Return the processes that hold more and more."""
+        return [
+            f"{self.roles[pid]} {pid} grows"
+            for pid, seen in self._warm().items()
+            if _more(seen, "memory") > _MORE_MEMORY * seen[0].memory
+            or _more(seen, "files") > _MORE_FILES
+        ]
 
-def _held(pid: int) -> int | None:
+    def _warm(self) -> dict[int, list[Held]]:
+        long = {pid: seen[_WARM:] for pid, seen in self.seen.items()}
+        return {pid: seen for pid, seen in long.items() if len(seen) > _WARM}
+
+
+def _more(seen: Sequence[Held], what: str) -> float:
+    """Return by how much a process held more in the last third than in the first."""
+    values, third = [getattr(each, what) for each in seen], len(seen) // 3
+    return median(values[-third:]) - median(values[:third])
+
+
+def _range(values: Iterable[int]) -> str:
+    found = list(values)
+    return f"{found[0]} to {found[-1]} (at most {max(found)})"
+
+
+def _held(pid: int) -> Held | None:
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        files = len(list(Path(f"/proc/{pid}/fd").iterdir()))
     except OSError:
         return None
     sizes = [int(line.split()[1]) for line in lines if line.startswith("VmRSS")]
-    return sizes[0] // _MIB if sizes else None
+    return Held(sizes[0] // _MIB, files) if sizes else None
 
 
 def soak(minutes: float, seed: int) -> bool:
@@ -232,24 +277,25 @@ def soak(minutes: float, seed: int) -> bool:
         cluster = Cluster(folder, url)
         observer = Observer(destination.back_door, [(f"mirror/{p}", t) for p, t in content.moving])
         stage = Stage(cluster, content, destination.back_door)
-        chaos = Chaos(cluster, database, (source, destination), random.Random(seed))
-        memory = Memory()
+        holdings = Holdings()
         with watching(observer), running(cluster):
-            _go_on(minutes, chaos, stage, memory)
+            chaos = Chaos(cluster, database, (source, destination), random.Random(seed))
+            _go_on(minutes, chaos, stage, holdings)
             for registry in (source, destination):
                 registry.faults.clear()
             findings = stage.come_right("when the faults are over")
-        return _report(findings, observer, content, chaos, memory)
+            ended = [f"{m.role} {m.pid} ended by itself" for m in chaos.spared if m.process.ended]
+        return _report(findings, observer, content, chaos, holdings, ended)
 
 
-def _go_on(minutes: float, chaos: Chaos, stage: Stage, memory: Memory) -> None:
+def _go_on(minutes: float, chaos: Chaos, stage: Stage, holdings: Holdings) -> None:
     end = time.monotonic() + minutes * 60
     next_look = 0.0
     while time.monotonic() < end:
         if time.monotonic() >= next_look:
             next_look = time.monotonic() + 60
             print(
-                f"{(end - time.monotonic()) / 60:.0f} left: {memory.look(stage.cluster)}",
+                f"{(end - time.monotonic()) / 60:.0f} left: {holdings.look(stage.cluster)}",
                 flush=True,
             )
         stage.content.push_round()
@@ -262,17 +308,19 @@ def _report(
     observer: Observer,
     content: Content,
     chaos: Chaos,
-    memory: Memory,
+    holdings: Holdings,
+    ended: Sequence[str],
 ) -> bool:
     wrong = observer.wrong(content.at())
     versions = sum(map(len, observer.seen.values()))
     print("faults:", ", ".join(f"{name} {n}" for name, n in sorted(chaos.done.items())))
-    print("memory:", *memory.growth(), sep="\n  ")
+    print("held when warm:", *holdings.told(), sep="\n  ")
     print(f"observer: {observer.looks} looks, {versions} versions seen,", end=" ")
     print(f"{len(observer.torn)} torn, {len(wrong)} wrong")
     print("checker:", findings)
-    print(*observer.torn, *wrong, sep="\n", end="")
-    return not (findings.errors or observer.torn or wrong)
+    amiss = [*observer.torn, *wrong, *holdings.growing(), *ended]
+    print(*amiss, sep="\n", end="")
+    return not (findings.errors or amiss)
 
 
 def main() -> None:
