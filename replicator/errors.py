@@ -28,6 +28,7 @@ ReplicatorError
 │       ├── MediaTypeRejected      the registry does not store this kind of manifest
 │       └── TooLarge               413: the registry, or a proxy in front of it, has a limit
 ├── NotDelivered                   a message to people or programs did not arrive
+├── ProviderUnavailable            the provider of logins cannot be asked, or believed
 ├── TransferFailed                 one image could not be copied
 │   └── ReferrerFailed             what refers to it could not, so its tag was not written
 └── StoreError                     the database cannot be used
@@ -284,6 +285,12 @@ class NotDelivered(ReplicatorError):
     """A message did not arrive where it should be read; it is tried again later."""
 
     kind = "not_delivered"
+
+
+class ProviderUnavailable(ReplicatorError):
+    """The provider of logins (OpenID Connect) cannot be asked, or is not what it should be."""
+
+    kind = "provider_unavailable"
 
 
 class TransferFailed(ReplicatorError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from replicator import bootstrap
 from replicator.bootstrap import Served
@@ -46,13 +47,16 @@ from replicator.store.traffic import Traffic
 from replicator.telemetry.live import LiveRuns
 from replicator.values import dataclass
 
+if TYPE_CHECKING:
+    from replicator.oidc.login import OidcLogin
+
 
 @dataclass(frozen=True, slots=True)
 class Office:
     """What may be asked. Views show, desks change.
 
     ``tokens`` and ``credentials`` are None without a secret key; ``token_store`` also knows then
-    whether there are tokens.
+    whether there are tokens. ``login`` is None where people sign in by tokens alone.
     """
 
     rules: RuleViews
@@ -72,6 +76,11 @@ class Office:
     traffic: TrafficViews
     conditions: RegistryConditions
     sessions: SessionDesk
+    login: OidcLogin | None
+
+    async def asks_who(self) -> bool:
+        """Say whether whoever asks has to be known: people can sign in, or a token was made."""
+        return self.login is not None or await self.token_store.exist()
 
 
 @asynccontextmanager
@@ -123,6 +132,7 @@ async def open_office(config: Config, served: Served) -> AsyncIterator[Office]:
                 RegistryFacts(database), PullBudgets(database, now), served.metrics.throttled
             ),
             sessions=SessionDesk(PageSessions(database), now),
+            login=bootstrap.oidc_login(config, now),
         )
 
 

@@ -56,7 +56,7 @@ async def _serve(
     set_up_logs(verbose=session.verbosity > 0)
     answers = not roles or Role.API in roles
     if answers:
-        require_safe_address(*address, has_key=bootstrap.secret_keys(config) is not None)
+        require_safe_address(*address, has_login=_has_login(config))
     stop = _stop_on_signals()
     async with AsyncExitStack() as everything:
         served = await everything.enter_async_context(
@@ -80,6 +80,11 @@ async def _serve(
             await served.serving.run(stop, grace=config.service.grace.total_seconds())
             served.live.close()
     _log.info("stopped")
+
+
+def _has_login(config: Config) -> bool:
+    """Say whether anybody can be known: by a token, or by whom a provider signs in."""
+    return bootstrap.secret_keys(config) is not None or config.service.oidc is not None
 
 
 def _stop_on_signals() -> asyncio.Event:

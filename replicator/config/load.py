@@ -18,6 +18,7 @@ from replicator.errors import ConfigError
 
 if TYPE_CHECKING:
     from replicator.notify.settings import Channel
+    from replicator.oidc.settings import OidcSettings
 
 _DEFAULT_FILE: Final = Path("config.toml")
 _DATABASES: Final = ("sqlite:///", "postgresql://", "postgres://")
@@ -58,6 +59,7 @@ def service_table(folder: Path) -> Table:
         "keep_runs": values.integer(1),
         # Read when it is needed: most commands do without.
         "secret_key_file": lambda value, where: folder / Path(values.text(value, where)),
+        "oidc": lambda value, where: _oidc(value, where, folder),
     }
     return Table(keys, example="[service]")
 
@@ -116,6 +118,12 @@ def _channels(value: Any, where: str, folder: Path) -> tuple[Channel, ...]:
     from replicator.config.notify import read_channels
 
     return read_channels(value, where, folder)
+
+
+def _oidc(value: Any, where: str, folder: Path) -> OidcSettings:
+    from replicator.config.oidc import read_oidc
+
+    return read_oidc(value, where, folder)
 
 
 def parse_toml(file: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from replicator.values import dataclass
 
 if TYPE_CHECKING:
     from replicator.notify.settings import Channel
+    from replicator.oidc.settings import OidcSettings
 
 # Whoever wants to be asked from outside has to say so.
 _LOOPBACK: Final = Listen("127.0.0.1", 8080)
@@ -29,7 +30,8 @@ class ServiceSettings:
     worked on at once. *docker_config*: whether the logins that Docker keeps count. A service
     answers questions about it on *listen*, and lets copies end within *grace* before it stops. It
     forgets runs that are older than *keep_history*, or behind the newest *keep_runs* of a rule.
-    *secret_key_file* has what tokens are hashed with and credentials are sealed with.
+    *secret_key_file* has what tokens are hashed with and credentials are sealed with. *oidc* is
+    where people sign in at the page, other than by a token.
     """
 
     database: str = "sqlite:///replicator.db"
@@ -42,6 +44,7 @@ class ServiceSettings:
     keep_history: timedelta = timedelta(days=90)
     keep_runs: int = 1000
     secret_key_file: Path | None = None
+    oidc: OidcSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

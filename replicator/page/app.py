@@ -19,9 +19,11 @@ from replicator.api.v1.doorman import doorman
 from replicator.api.v1.gate import Doorman
 from replicator.errors import ReplicatorError
 from replicator.office import Office
+from replicator.oidc.settings import BEGIN, CALLBACK
 from replicator.page.activity import ActivityScreen
 from replicator.page.forms import posting
 from replicator.page.gate import SIGN_IN, Gate
+from replicator.page.oidc import OidcScreen
 from replicator.page.overview import OverviewScreen
 from replicator.page.registries import RegistryScreen
 from replicator.page.rendering import STATIC_FOLDER, Pages
@@ -37,7 +39,7 @@ _Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 def page_routes(office: Office, listening_on: str) -> Sequence[BaseRoute]:
     """Return the routes of the page: all that nothing else answers, so they come last."""
-    knows = doorman(office.tokens, office.token_store.exist, listening_on)
+    knows = doorman(office.tokens, office.asks_who, listening_on)
     return [Mount("", create_page(office, knows))]
 
 
@@ -53,7 +55,8 @@ def create_page(
 
 def _routes(site: Site) -> list[BaseRoute]:
     overview, rule, run = OverviewScreen(site), RuleScreen(site), RunScreen(site)
-    registry, activity, signing = RegistryScreen(site), ActivityScreen(site), SignInScreen(site)
+    registry, activity = RegistryScreen(site), ActivityScreen(site)
+    signing, oidc = SignInScreen(site), OidcScreen(site)
     return [
         _get("/", overview.show),
         _get("/rules/new", rule.new),
@@ -79,6 +82,8 @@ def _routes(site: Site) -> list[BaseRoute]:
         _get("/activity", activity.show),
         _get(SIGN_IN, signing.show),
         _post(SIGN_IN, signing.sign_in),
+        _get(BEGIN, oidc.begin),
+        _get(CALLBACK, oidc.finish),
         _post("/sign-out", posting(signing.sign_out)),
         Mount("/static", StaticFiles(directory=STATIC_FOLDER)),
     ]

@@ -1,7 +1,8 @@
-"""The cookie by which a browser is known again."""
+"""Cookies: by which a browser is known again, and by which a sign-in at a provider is."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -9,34 +10,48 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from replicator.service.page_sessions import LONGEST
-
-# Only who has the whole host, and only over TLS, can set a cookie of such a name.
-_SECURE: Final = "__Host-replicate"
-_PLAIN: Final = "replicate"
+from replicator.values import dataclass
 
 
-def read_cookie(request: Request) -> str | None:
-    """Return what the browser holds, if anything."""
-    return request.cookies.get(_SECURE) or request.cookies.get(_PLAIN)
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """A cookie of this host alone, which no script reads."""
+
+    name: str
+    lifetime: timedelta
+
+    def read(self, request: Request) -> str | None:
+        """Return what the browser holds, if anything."""
+        return request.cookies.get(self._secure_name) or request.cookies.get(self.name)
+
+    def set(self, response: Response, value: str, *, secure: bool) -> None:
+        """Let the browser hold *value*, and where that is *secure* show it over TLS only."""
+        response.set_cookie(
+            self._secure_name if secure else self.name,
+            value,
+            max_age=int(self.lifetime.total_seconds()),
+            httponly=True,
+            samesite="lax",
+            secure=secure,
+        )
+
+    def clear(self, response: Response) -> None:
+        """Let the browser forget it."""
+        response.delete_cookie(self._secure_name, httponly=True, samesite="lax", secure=True)
+        response.delete_cookie(self.name, httponly=True, samesite="lax")
+
+    @property
+    def _secure_name(self) -> str:
+        # Only who has the whole host, and only over TLS, can set a cookie of such a name.
+        return f"__Host-{self.name}"
 
 
-def set_cookie(request: Request, response: Response, secret: str) -> None:
-    """Let the browser hold *secret*.
-
-    Whether it came over TLS only it knows, as a proxy may end that; it says so with each form.
-    """
-    secure = urlsplit(request.headers.get("origin", "")).scheme == "https"
-    response.set_cookie(
-        _SECURE if secure else _PLAIN,
-        secret,
-        max_age=int(LONGEST.total_seconds()),
-        httponly=True,
-        samesite="lax",
-        secure=secure,
-    )
+SESSION: Final = Cookie("replicate", LONGEST)
+# For as long as it may take somebody to show the provider who they are.
+ATTEMPT: Final = Cookie("replicate-sign-in", timedelta(minutes=15))
 
 
-def clear_cookie(response: Response) -> None:
-    """Let the browser forget it."""
-    response.delete_cookie(_SECURE, httponly=True, samesite="lax", secure=True)
-    response.delete_cookie(_PLAIN, httponly=True, samesite="lax")
+def came_over_tls(request: Request) -> bool:
+    """Say whether a form came over TLS. A proxy may end that, and only the browser knows: it says
+    so with each form."""
+    return urlsplit(request.headers.get("origin", "")).scheme == "https"

@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from replicator.api.v1.gate import Doorman
 from replicator.errors import AccessDenied, NotAuthenticated, ReplicatorError
-from replicator.page.cookie import read_cookie
+from replicator.oidc.settings import BEGIN, CALLBACK
+from replicator.page.cookie import SESSION
 from replicator.page.rendering import Pages
 from replicator.page.visitor import Visitor
 from replicator.service.page_sessions import SessionDesk
@@ -23,6 +24,8 @@ from replicator.store.actor import Actor, acting
 
 SIGN_IN: Final = "/sign-in"
 STATIC: Final = "/static/"
+# Where nobody has to be signed in, as people do that there.
+_OPEN: Final = frozenset({SIGN_IN, BEGIN, CALLBACK})
 # Says that the page asked by itself, and not somebody who looks at it.
 BACKGROUND: Final = "x-background"
 
@@ -66,7 +69,7 @@ class Gate:
         request.state.visitor = visitor
         request.state.look_again = self._visitor
         identity = None if visitor is None else visitor.identity
-        with acting(Actor(identity.subject if identity else "nobody", _via(request))):
+        with acting(Actor(identity.subject if identity else "nobody", via(request))):
             await self._app(scope, receive, answer)
 
     async def _visitor(self, request: Request) -> Visitor | None:
@@ -79,13 +82,13 @@ class Gate:
         try:
             return await self._known(request)
         except NotAuthenticated:
-            if path == SIGN_IN:
+            if path in _OPEN:
                 return None
             raise
 
     async def _known(self, request: Request) -> Visitor:
         """Raises NotAuthenticated, AccessDenied, StoreError."""
-        held = read_cookie(request)
+        held = SESSION.read(request)
         if held is not None:
             by_itself = BACKGROUND in request.headers or _is_stream(request)
             session = await self._sessions.find(held, notes_use=not by_itself)
@@ -129,7 +132,8 @@ def _split(url: str) -> SplitResult:
         return urlsplit("")
 
 
-def _via(request: Request) -> str:
+def via(request: Request) -> str:
+    """Say by which way somebody asks, for what is written down of it."""
     return f"page from {request.client.host}" if request.client else "page"
 
 

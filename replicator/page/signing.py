@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from replicator.errors import NotAuthenticated
-from replicator.page.cookie import clear_cookie, set_cookie
+from replicator.page.cookie import SESSION, came_over_tls
 from replicator.page.forms import Form, go_to, read_form
-from replicator.page.gate import SIGN_IN
+from replicator.page.gate import SIGN_IN, via
 from replicator.page.site import Site
 from replicator.page.visitor import Visitor
+from replicator.service.identity import Identity
 from replicator.store.actor import Actor, acting
 
 
@@ -21,42 +25,71 @@ class SignInScreen:
         self._site = site
 
     async def show(self, request: Request) -> Response:
-        return self._form(request, _inside(request.query_params.get("next", "")))
+        has_left = "left" in request.query_params
+        return await sign_in_form(self._site, request, has_left=has_left)
 
     async def sign_in(self, request: Request) -> Response:
         """Begin a session of whom the token is of. The gate has seen that the form is ours."""
         form, office = await read_form(request), self._site.office
-        back = _inside(form.get("next", ""))
+        back = inside(form.get("next", ""))
         try:
             if office.tokens is None:
                 raise NotAuthenticated("this service has no secret key, so it knows no tokens")
             who = await office.tokens.identify(form.get("token", "").strip())
         except NotAuthenticated as error:
-            return self._form(request, back, str(error))
-        client = f" from {request.client.host}" if request.client else ""
-        with acting(Actor(who.subject, f"page{client}")):
-            secret = await office.sessions.open(who, token=who.subject)
+            return await sign_in_form(self._site, request, 401, back=back, error=str(error))
         answer = RedirectResponse(back, 303)
-        set_cookie(request, answer, secret)
+        secret = await open_session(self._site, request, who, token=who.subject)
+        SESSION.set(answer, secret, secure=came_over_tls(request))
         return answer
 
     async def sign_out(self, request: Request, visitor: Visitor, form: Form) -> Response:
         """End the session, wherever else its secret may have gone."""
         if visitor.secret is not None:
             await self._site.office.sessions.close(visitor.secret)
-        answer = go_to(SIGN_IN)
-        clear_cookie(answer)
+        answer = go_to(f"{SIGN_IN}?left" if visitor.identity.via == "oidc" else SIGN_IN)
+        SESSION.clear(answer)
         return answer
 
-    def _form(self, request: Request, back: str, error: str = "") -> Response:
-        has_key = self._site.office.tokens is not None
-        status = 401 if error else 200
-        return self._site.pages.page(
-            request, "sign_in.html", status, back=back, error=error, has_key=has_key
-        )
+
+async def open_session(
+    site: Site,
+    request: Request,
+    who: Identity,
+    *,
+    token: str | None,
+    about: Mapping[str, Any] | None = None,
+) -> str:
+    """Begin a session as the doing of who signs in, and return what the browser is to hold."""
+    with acting(Actor(who.subject, via(request))):
+        return await site.office.sessions.open(who, token=token, about=about)
 
 
-def _inside(path: str) -> str:
+async def sign_in_form(
+    site: Site,
+    request: Request,
+    status: int = 200,
+    *,
+    back: str = "",
+    error: str = "",
+    has_left: bool = False,
+) -> Response:
+    """Show the ways to sign in, and what was wrong with one."""
+    login = site.office.login
+    return site.pages.page(
+        request,
+        "sign_in.html",
+        status,
+        back=back or inside(request.query_params.get("next", "")),
+        error=error,
+        has_key=site.office.tokens is not None,
+        provider=None if login is None else login.settings.issuer.partition("://")[2],
+        leaving=await login.leaving() if login is not None and has_left else "",
+        has_left=has_left,
+    )
+
+
+def inside(path: str) -> str:
     """Return *path* if it leads to this page, and the first screen if it leads elsewhere."""
     is_inside = path.startswith("/") and path[1:2] not in ("/", "\\") and path.isprintable()
     return path if is_inside else "/"

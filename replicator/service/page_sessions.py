@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from replicator.service.identity import Identity, Role
 from replicator.store.page_sessions import SessionRecord
@@ -25,7 +25,14 @@ _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 class Sessions(Protocol):
     """Keeps sessions by their hash."""
 
-    async def add(self, record: SessionRecord, session_hash: bytes, *, idle: timedelta) -> None: ...
+    async def add(
+        self,
+        record: SessionRecord,
+        session_hash: bytes,
+        *,
+        idle: timedelta,
+        about: Mapping[str, Any] | None = None,
+    ) -> None: ...
 
     async def find(self, session_hash: bytes, now: datetime) -> SessionRecord | None: ...
 
@@ -52,10 +59,13 @@ class SessionDesk:
         self._sessions = sessions
         self._clock = clock
 
-    async def open(self, who: Identity, *, token: str | None) -> str:
+    async def open(
+        self, who: Identity, *, token: str | None, about: Mapping[str, Any] | None = None
+    ) -> str:
         """Begin a session of *who*, and return what the browser is to hold.
 
-        It ends with the *token* of that name, if one is given.
+        It ends with the *token* of that name; who has none was signed in by a provider. *about*
+        is what the audit says of it.
         """
         now = self._clock()
         secret = secrets.token_urlsafe(_RANDOM_BYTES)
@@ -69,7 +79,7 @@ class SessionDesk:
             expires_at=now + LONGEST,
             token=token,
         )
-        await self._sessions.add(record, _hash(secret), idle=IDLE)
+        await self._sessions.add(record, _hash(secret), idle=IDLE, about=about)
         return secret
 
     async def find(self, secret: str, *, notes_use: bool) -> Session | None:
@@ -85,7 +95,8 @@ class SessionDesk:
             return None
         if notes_use and now - record.seen_at >= _NOTE_EVERY:
             await self._sessions.note_use(session_hash, now)
-        identity = Identity(record.subject, Role(record.role), record.patterns, "page")
+        via = "oidc" if record.token is None else "page"
+        identity = Identity(record.subject, Role(record.role), record.patterns, via)
         return Session(identity, record.csrf)
 
     async def close(self, secret: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import delete, insert, or_, select, update
 
@@ -32,8 +34,18 @@ class PageSessions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, record: SessionRecord, session_hash: bytes, *, idle: timedelta) -> None:
-        """Keep a new session, and forget those that are over, or unused for *idle*."""
+    async def add(
+        self,
+        record: SessionRecord,
+        session_hash: bytes,
+        *,
+        idle: timedelta,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Keep a new session, and forget those that are over, or unused for *idle*.
+
+        *about* is what the audit says of it.
+        """
         row = {
             "hash": session_hash,
             "subject": record.subject,
@@ -52,7 +64,7 @@ class PageSessions:
         async with self._database.writing() as connection:
             await connection.execute(delete(page_session).where(over))
             await connection.execute(insert(page_session), row)
-            await append(connection, [Change("sign_in", "session", record.subject)])
+            await append(connection, [Change("sign_in", "session", record.subject, new=about)])
 
     async def find(self, session_hash: bytes, now: datetime) -> SessionRecord | None:
         """Return a session, unless it or the token it was opened with is over."""

@@ -111,9 +111,9 @@ async def test_tokens_are_made_and_revoked_over_the_api(served, office):
 
 def test_an_address_that_others_reach_needs_a_key():
     with pytest.raises(ConfigError, match="replicate token create"):
-        require_safe_address(EVERYWHERE, 8080, has_key=False)
-    require_safe_address(EVERYWHERE, 8080, has_key=True)
-    require_safe_address("127.0.0.1", 8080, has_key=False)
+        require_safe_address(EVERYWHERE, 8080, has_login=False)
+    require_safe_address(EVERYWHERE, 8080, has_login=True)
+    require_safe_address("127.0.0.1", 8080, has_login=False)
 
 
 @pytest.mark.parametrize(

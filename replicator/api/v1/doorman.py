@@ -21,13 +21,13 @@ _HOW: Final = (
 
 
 def doorman(
-    tokens: TokenDesk | None, exist: Callable[[], Awaitable[bool]], listening_on: str
+    tokens: TokenDesk | None, asks_who: Callable[[], Awaitable[bool]], listening_on: str
 ) -> Doorman:
     """Return who finds out who asks.
 
-    Whoever shows a token is known by it. As long as no token has ever been made, *exist* says,
-    and the service listens on loopback alone, nobody has to show one. *tokens* is None without a
-    secret key.
+    Whoever shows a token is known by it. As long as *asks_who* says that no token has ever been
+    made and there is no other way to sign in, and the service listens on loopback alone, nobody
+    has to show one. *tokens* is None without a secret key.
     """
     is_local = is_loopback(listening_on)
 
@@ -37,7 +37,7 @@ def doorman(
             if tokens is None:
                 raise NotAuthenticated("this service has no secret key, so it knows no tokens")
             return await tokens.identify(token.strip())
-        if not is_local or await exist():
+        if not is_local or await asks_who():
             raise NotAuthenticated(_HOW)
         _require_local_name(request.headers.get("host", ""), listening_on)
         return nobody("loopback")
@@ -53,13 +53,14 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def require_safe_address(host: str, port: int, *, has_key: bool) -> None:
+def require_safe_address(host: str, port: int, *, has_login: bool) -> None:
     """Raise ConfigError when anybody could reach a service that nobody could log in to."""
-    if not is_loopback(host) and not has_key:
+    if not is_loopback(host) and not has_login:
         raise ConfigError(
             f"cannot listen on {host}:{port}: others reach it, and there are no tokens to tell who "
             "they are; set secret_key_file below [service] or $REPLICATOR_SECRET_KEY, and make a "
-            "token with `replicate token create NAME --role admin`, or listen on 127.0.0.1"
+            "token with `replicate token create NAME --role admin`, or let people sign in at a "
+            "provider ([service.oidc]), or listen on 127.0.0.1"
         )
 
 

@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 def api_routes(office: Office, listening_on: str) -> Sequence[BaseRoute]:
     """Return the routes of the API for a service that listens on an address of this machine."""
-    knows = doorman(office.tokens, office.token_store.exist, listening_on)
+    knows = doorman(office.tokens, office.asks_who, listening_on)
     mount = Mount(PREFIX, create_api(office, knows))
     # Or a path with a line feed would not be ours, and be answered in other words.
     mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
@@ -26,7 +26,7 @@ def api_routes(office: Office, listening_on: str) -> Sequence[BaseRoute]:
 
 async def say_who_may_ask(office: Office, listening_on: str) -> None:
     """Say in the log who can use the API, as long as nobody has made a token."""
-    if await office.token_store.exist():
+    if await office.asks_who():
         return
     if is_loopback(listening_on):
         _log.warning(

@@ -38,6 +38,7 @@ _STATUS: Final[tuple[tuple[type[errors.ReplicatorError], int, str], ...]] = (
     (errors.InvalidValue, 422, "Something in the request is not what it should be"),
     (errors.ConfigError, 422, "This cannot be used"),
     (errors.RegistryError, 502, "The registry did not do what was asked"),
+    (errors.ProviderUnavailable, 502, "The provider of logins cannot be asked now"),
     (errors.StoreError, 503, "The database cannot be used now"),
 )
 _FIELD: Final = re.compile(r'(?:rule "[^"]*": |rules\[\d+\]: )([a-z_][a-z_.\[\]0-9]*): ')
