@@ -28,6 +28,7 @@ from replicator.page.app import create_page
 from replicator.service.identity import nobody
 from replicator.store.owner import Owner
 from replicator.store.records import Outcome, RunState, Totals
+from replicator.store.request_sums import RequestSums
 from replicator.store.runs import Runs
 from tests.page.world import fill_many, many
 from tests.store.values import an_action
@@ -52,6 +53,8 @@ async def _measure(asked):
         served = await stack.enter_async_context(bootstrap.open_serving(config))
         await fill_many(served.database, asked.rules)
         run = await _long_run(served.database, asked.tags)
+        # As the service does when it begins, and then once an hour.
+        await RequestSums(served.database).add_up(datetime.now(UTC))
         office = await stack.enter_async_context(open_office(config, served))
         client = await stack.enter_async_context(_client(office))
         print(f"{asked.rules} rules, a run of {asked.tags} tags:\n")

@@ -15,6 +15,7 @@ from replicator.service.scheduler import Scheduler
 from replicator.store.fires import Fires
 from replicator.store.notices import RULES
 from replicator.store.notifications import Notifications
+from replicator.store.request_sums import RequestSums
 from replicator.store.retention import Keep, Retention
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def scheduling(
     )
     housekeeping = Housekeeping(
         retention=Retention(service.database),
+        sums=RequestSums(service.database),
         keep=Keep(config.service.keep_history, config.service.keep_runs),
         clock=clock,
     )

@@ -1,4 +1,4 @@
-"""Housekeeping: forgets old history now and then, so that a service may run for years."""
+"""Housekeeping: forgets old history and adds up the rest, so that a service may run for years."""
 
 from __future__ import annotations
 
@@ -23,18 +23,26 @@ class Retention(Protocol):
     async def forget(self, keep: Keep, now: datetime) -> int: ...
 
 
+class Sums(Protocol):
+    """Adds up what runs asked registries."""
+
+    async def add_up(self, now: datetime) -> None: ...
+
+
 class Housekeeping:
-    """Keeps as much history as *keep* says. Several services may do so at once."""
+    """Keeps as much history as *keep* says, and its sums. Several services may do so at once."""
 
     def __init__(
         self,
         *,
         retention: Retention,
+        sums: Sums,
         keep: Keep,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._retention = retention
+        self._sums = sums
         self._keep = keep
         self._clock = clock
         self._sleep = sleep
@@ -47,9 +55,11 @@ class Housekeeping:
 
     async def _tidy_up(self) -> None:
         try:
+            # First, so that what is forgotten was counted.
+            await self._sums.add_up(self._clock())
             runs = await self._retention.forget(self._keep, self._clock())
         except ReplicatorError as error:
-            _log.warning("old history not forgotten", extra={"error": str(error)})
+            _log.warning("history not tidied up", extra={"error": str(error)})
             return
         if runs:
             _log.info("old history forgotten", extra={"runs": runs})

@@ -175,6 +175,18 @@ pull_budget = Table(
     sqlite_with_rowid=False,
 )
 
+# What runs that were made in one hour (UTC, as their ids begin: 20260314-03) asked registries,
+# added up when none of them is unfinished any more.
+request_sum = Table(
+    "request_sum",
+    metadata,
+    Column("hour", Text, primary_key=True),
+    Column("registry", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 TABLES: Final = (
     registry_facts,
     upload_session,
@@ -186,4 +198,5 @@ TABLES: Final = (
     idempotent_answer,
     notification,
     dirty_repository,
+    request_sum,
 )

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Text, cast, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.store.database import Database
+from replicator.store.request_sums import BY_DAY, hour_after_sums
 from replicator.store.tables import run
 from replicator.values import dataclass
 
@@ -80,13 +81,13 @@ class Traffic:
 
     async def requests(self, since: date, registry: str | None = None) -> tuple[Requested, ...]:
         """Return the requests to all registries, or to one."""
+        bound = {"since": f"{since:%Y%m%d}", "registry": registry or ""}
         async with self._database.reading() as connection:
-            each, day = _EACH[connection.dialect.name]
-            query = text(_REQUESTS.format(day=day, each=each))
-            bound = {"since": f"{since:%Y%m%d}", "registry": registry or ""}
+            # What is not added up yet is read from the runs.
+            bound["after"] = await hour_after_sums(connection)
             return tuple(
                 Requested(date.fromisoformat(row[0]), row[1], row[2], int(row[3]))
-                for row in await connection.execute(query, bound)
+                for row in await connection.execute(text(BY_DAY), bound)
             )
 
     async def spans(self, rule: str, since: date) -> tuple[Span, ...]:
@@ -102,20 +103,6 @@ class Traffic:
 
 
 _SUMS: Final = tuple(map(func.sum, (run.c.bytes_moved, run.c.bytes_mounted, run.c.bytes_skipped)))
-# How the two databases open JSON, and name the day of a moment.
-_EACH: Final = {
-    "sqlite": ("json_each", "substr(run.started_at, 1, 10)"),
-    "postgresql": (
-        "json_each",
-        "to_char(run.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
-    ),
-}
-_REQUESTS: Final = (
-    "SELECT {day} AS day, host.key, kind.key, sum(CAST(CAST(kind.value AS TEXT) AS BIGINT))"
-    " FROM run, {each}(run.requests) AS host, {each}(host.value) AS kind"
-    " WHERE run.id >= :since AND (:registry = '' OR host.key = :registry)"
-    " GROUP BY {day}, host.key, kind.key"
-)
 
 
 def _since(day: date) -> ColumnElement[bool]:
