@@ -71,14 +71,16 @@ class Delivery:
         kind = {"content-type": "application/json" if _is_json(body) else "text/plain"}
         try:
             # No redirects: where messages go is for the configuration alone to say.
-            async with httpx.AsyncClient(follow_redirects=False, timeout=_LONGEST) as client:
-                answer = await client.post(url, content=body, headers={**kind, **headers})
+            async with (
+                httpx.AsyncClient(follow_redirects=False, timeout=_LONGEST) as client,
+                client.stream("POST", url, content=body, headers={**kind, **headers}) as answer,
+            ):
+                said = "" if answer.is_success else await _beginning(answer)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             what = type(error).__name__
             raise NotDelivered(f"{channel.name}: no answer ({what})") from None
         if not answer.is_success:
-            said = ascii(answer.text[:_SHOWN])
-            raise NotDelivered(f"{channel.name}: answered {answer.status_code} {said}")
+            raise NotDelivered(f"{channel.name}: answered {answer.status_code} {said!a}")
 
     async def _mail(self, channel: Channel, message: Message) -> None:
         from replicator.notify.mail import send_mail
@@ -87,6 +89,16 @@ class Delivery:
         password = channel.secret.read(self._environment)
         text = message.text(channel.template)
         await asyncio.to_thread(send_mail, channel, url, password, message.subject, text)
+
+
+async def _beginning(answer: httpx.Response) -> str:
+    """Return how an answer begins; whoever answers may never come to an end."""
+    text = ""
+    async for part in answer.aiter_text():
+        text += part
+        if len(text) >= _SHOWN:
+            break
+    return text[:_SHOWN]
 
 
 def _signed(secret: str, body: bytes, now: datetime) -> dict[str, str]:
@@ -103,7 +115,10 @@ def _signed(secret: str, body: bytes, now: datetime) -> dict[str, str]:
 def _key(secret: str) -> bytes:
     """Read ``whsec_`` and base64, as verifiers of such signatures have it, or else plain text."""
     if secret.startswith("whsec_"):
-        return base64.b64decode(secret.removeprefix("whsec_"))
+        try:
+            return base64.b64decode(secret.removeprefix("whsec_").strip(), validate=True)
+        except ValueError:
+            raise ConfigError("what follows whsec_ is not base64 in its secret") from None
     return secret.encode()
 
 

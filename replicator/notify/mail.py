@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from typing import Final
 from urllib.parse import urlsplit
 
-from replicator.errors import NotDelivered
+from replicator.errors import ConfigError, NotDelivered
 from replicator.notify.settings import Channel
 
 # Seconds for each answer of the server.
@@ -17,9 +17,10 @@ _PORTS: Final = {"smtp": 25, "smtps": 465}
 
 
 def send_mail(channel: Channel, url: str, password: str, subject: str, text: str) -> None:
-    """Send a mail by *url*, ``smtp://HOST[:PORT]`` or ``smtps://``. Raises NotDelivered.
+    """Send a mail by *url*, ``smtp://HOST[:PORT]`` or ``smtps://``.
 
     Over ``smtp`` the connection is encrypted if the server can; a password needs that it is.
+    Raises NotDelivered, ConfigError.
     """
     mail = EmailMessage()
     mail["Subject"], mail["From"], mail["To"] = subject, channel.sender, ", ".join(channel.to)
@@ -35,6 +36,9 @@ def send_mail(channel: Channel, url: str, password: str, subject: str, text: str
 
 def _connected(url: str) -> smtplib.SMTP:
     parts = urlsplit(url)
+    if parts.scheme not in _PORTS:
+        # It may be a secret, so it is not shown.
+        raise ConfigError("its address is not of the form smtp://HOST[:PORT] or smtps://…")
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     context = ssl.create_default_context()
     if parts.scheme == "smtps":

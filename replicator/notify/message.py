@@ -64,13 +64,13 @@ def render(template: str, message: Message) -> str:
 
     Raises ConfigError when it is wrong.
     """
-    from jinja2 import TemplateError
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     environment = ImmutableSandboxedEnvironment(autoescape=False)
     try:
         text = environment.from_string(template).render(message.document())
-    except (TemplateError, ArithmeticError, TypeError, ValueError, RecursionError) as error:
+    except Exception as error:
+        # It is a program, which may go wrong in any way.
         raise ConfigError(f"the template cannot be filled in: {error}") from error
     return text[:_LONGEST_TEXT]
 

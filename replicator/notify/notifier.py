@@ -88,7 +88,9 @@ class Notifier:
         now = self._clock()
         names = [channel.name for channel in self._channels]
         await self._kept.change(names, lambda known: self._decide(known, standings, now))
-        await asyncio.gather(*map(self._tell, self._channels))
+        async with asyncio.TaskGroup() as group:
+            for channel in self._channels:
+                group.create_task(self._tell(channel))
 
     def _decide(
         self, known: Mapping[Key, Any], standings: Sequence[RuleStanding], now: datetime
@@ -107,13 +109,24 @@ class Notifier:
         return changed
 
     async def _tell(self, channel: Channel) -> None:
+        """Tell what is due over one channel; what goes wrong there is no concern of others."""
+        try:
+            await self._deliver(channel)
+        except ReplicatorError as error:
+            _log.warning("notice not kept", extra={"channel": channel.name, "error": str(error)})
+        except Exception:
+            # What was claimed is due again after a while.
+            _log.exception("notice not delivered", extra={"channel": channel.name})
+
+    async def _deliver(self, channel: Channel) -> None:
         claimed = await self._kept.claim(channel.name, _MOST, self._clock())
         if not claimed:
             return
         try:
             await self._post.send(channel, _message(claimed))
         except NotDelivered as error:
-            _log.warning("notice not delivered", extra={"channel": channel.name, "error": error})
+            told = {"channel": channel.name, "error": str(error)}
+            _log.warning("notice not delivered", extra=told)
             await self._kept.put_off(claimed, str(error), self._clock())
         else:
             await self._kept.arrived(claimed, self._clock())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -91,7 +93,13 @@ async def test_a_template_is_the_body_of_a_webhook(web):
 
 @pytest.mark.parametrize(
     "template",
-    ["{{ 1 / 0 }}", "{{ subject.__class__.__mro__[1].__subclasses__() }}", "{{ x.y.z }}"],
+    [
+        "{{ 1 / 0 }}",
+        "{{ subject.__class__.__mro__[1].__subclasses__() }}",
+        "{{ x.y.z }}",
+        "{{ '%(number)s' % {} }}",
+        "{{ subject.encode('no such code') }}",
+    ],
 )
 async def test_a_template_that_breaks_or_breaks_out_delivers_nothing(web, template):
     with pytest.raises(NotDelivered, match="the template cannot be filled in"):
@@ -156,6 +164,47 @@ async def test_a_variable_that_is_missing_is_named():
 
     with pytest.raises(NotDelivered, match="NOWHERE is not set"):
         await send(missing)
+
+
+async def test_a_secret_that_cannot_be_a_key_is_said_and_not_shown(web):
+    told = channel(ChannelKind.WEBHOOK, web.url, secret=Secret("whsec_hidden!"))
+
+    with pytest.raises(NotDelivered, match="whsec_ is not base64") as failed:
+        await send(told)
+
+    assert "hidden" not in str(failed.value)
+
+
+async def test_an_address_in_a_variable_that_is_none_of_mail_is_said_and_not_shown():
+    told = channel(ChannelKind.EMAIL, "", sender="r@x.org", to=("a@example.com",))
+
+    with pytest.raises(NotDelivered, match="smtp://HOST") as failed:
+        await Delivery({"MAIL": "hidden:25"}, lambda: NOON).send(
+            replace(told, url=Secret(variable="MAIL")), MESSAGE
+        )
+
+    assert "hidden" not in str(failed.value)
+
+
+async def test_an_answer_without_end_is_not_read_to_its_end():
+    sent = 0
+
+    async def answer(reader, writer) -> None:
+        nonlocal sent
+        writer.write(b"HTTP/1.1 500 X\r\n\r\n")
+        with suppress(OSError):
+            while True:
+                writer.write(bytes(64 * 1024))
+                sent += 64 * 1024
+                await writer.drain()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(NotDelivered, match="answered 500"):
+            await send(channel(ChannelKind.WEBHOOK, f"http://127.0.0.1:{port}"))
+
+    assert sent < 16 * 1024 * 1024
 
 
 async def test_mail_goes_to_all_who_are_named(mail):

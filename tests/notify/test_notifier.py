@@ -51,9 +51,11 @@ class Bench:
             totals = Totals({"failed": 1} if state is RunState.PARTIAL else {})
             await self.runs.finish(record.id, state, totals, self.now, error=error)
 
-    def notifier(self, *channels: Channel) -> Notifier:
+    def notifier(self, *channels: Channel, **options) -> Notifier:
         kept = Notifications(self.database)
-        return Notifier(channels or [OPS], kept=kept, post=self.post, clock=lambda: self.now)
+        return Notifier(
+            channels or [OPS], kept=kept, post=self.post, clock=lambda: self.now, **options
+        )
 
     async def look(self, *channels):
         """Look, and return what is told."""
@@ -150,6 +152,29 @@ async def test_a_rule_behind_its_objective_is_told_and_its_end(bench):
 
     await bench.ran(RunState.SUCCEEDED, "quick")
     assert await bench.look() == [("ops", "rule quick is in step again")]
+
+
+async def test_a_mistake_of_ours_about_one_channel_keeps_nothing_from_others(bench):
+    await bench.ran(RunState.FAILED, "base")
+    send = bench.post.send
+
+    async def stumble(channel, message):
+        if channel.name == "ops":
+            raise ZeroDivisionError
+        await send(channel, message)
+
+    bench.post.send = stumble
+    looks = []
+
+    async def sleep(seconds):
+        looks.append(seconds)
+        if len(looks) > 2:
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await bench.notifier(OPS, replace(OPS, name="dev"), sleep=sleep).run()
+
+    assert bench.post.sent == [("dev", "rule base failed")]
 
 
 async def test_rules_that_rest_and_runs_of_some_tags_are_nothing_to_tell(bench):
