@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import field
 from datetime import timedelta
 from typing import Final
 
@@ -18,6 +19,18 @@ from replicator.service.shared_run import SharedRun
 from replicator.service.steps import PassStep, Step
 from replicator.service.summary import Summary
 from replicator.store.item_records import Claim, Piece
+from replicator.store.records import TagKey
+from replicator.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What earlier attempts at an item left: bytes and requests, what was found out about all of a
+    repository that others share in by now, and the tags that they copied."""
+
+    summary: Summary = field(default_factory=Summary)
+    copied: frozenset[TagKey] = frozenset()
+
 
 # However long a registry wants to be left alone, somebody looks again after so much.
 _LONGEST: Final = timedelta(hours=24)
@@ -26,9 +39,8 @@ _LONGEST: Final = timedelta(hours=24)
 class Attempt:
     """Keeps the journal of an item, and writes down what it came to.
 
-    *carried* is what earlier attempts left: their bytes and requests, and what was found out about
-    all of a repository that others share in by now. *let_go* is called when nothing but the end
-    of the item is left to write.
+    *earlier* is what the attempts before it left. *let_go* is called when nothing but the end of
+    the item is left to write.
     """
 
     def __init__(
@@ -37,7 +49,7 @@ class Attempt:
         items: Items,
         claim: Claim,
         shared: SharedRun,
-        carried: Summary,
+        earlier: Earlier,
         requests: RequestCounts,
         pass_step: PassStep,
         let_go: Callable[[], None],
@@ -46,7 +58,7 @@ class Attempt:
         self.shared = shared
         self._means = means
         self._items = items
-        self._carried = carried
+        self._carried = earlier.summary
         self._requests = requests
         self._pass = pass_step
         self.let_go = let_go
@@ -61,6 +73,7 @@ class Attempt:
             ledger=self.ledger,
         )
         self.journal.notes.know(shared.notes)
+        self.journal.go_on_after(earlier.copied)
 
     def context(self) -> RunContext:
         """Return what the repositories of the item share; its rule must be of use."""

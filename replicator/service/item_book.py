@@ -10,7 +10,7 @@ from replicator.oci.digest import Digest
 from replicator.oci.reference import Tag
 from replicator.service.protocols import Ledger
 from replicator.store.item_records import Claim, Piece
-from replicator.store.records import ActionRecord, RunRecord, RunState, Totals
+from replicator.store.records import ActionRecord, RunRecord, RunState, TagKey, Totals
 
 
 class Items(Protocol):
@@ -34,6 +34,8 @@ class Items(Protocol):
     async def save(self, claim: Claim, actions: Sequence[ActionRecord]) -> None: ...
 
     async def summary(self, claim: Claim) -> Mapping[str, Any] | None: ...
+
+    async def copied(self, claim: Claim) -> frozenset[TagKey]: ...
 
     async def summaries(self, claim: Claim) -> Sequence[Mapping[str, Any]]: ...
 

@@ -27,7 +27,14 @@ from replicator.service.report import (
 from replicator.service.requests import RequestCounts, by_name
 from replicator.service.run_notes import RunNotes
 from replicator.service.verdict import complaint_of, state_of
-from replicator.store.records import ActionError, ActionRecord, Outcome, RunRecord, RunState
+from replicator.store.records import (
+    ActionError,
+    ActionRecord,
+    Outcome,
+    RunRecord,
+    RunState,
+    TagKey,
+)
 from replicator.transfer.order import Result, Tally
 from replicator.transfer.sides import root_of
 
@@ -66,6 +73,7 @@ class Journal:
         self._records: list[ActionRecord] = []
         self._waiting_since: datetime | None = None
         self._held = 0
+        self._copied_before: frozenset[TagKey] = frozenset()
         self.notes = notes
         self.is_incomplete = False
         self.counts: Counter[str] = Counter()
@@ -94,7 +102,7 @@ class Journal:
 
     def skip(self, action: Action, row: Published | None = None, *, counted: bool = True) -> None:
         """A tag is as it should be; *row* is what the ledger should learn from that, if any."""
-        self.counts["skipped"] += counted
+        self.counts[self._when_in_step(action)] += counted
         self.notes.is_well(action.destination, action.tag)
         if row is not None:
             self._keep(row)
@@ -129,7 +137,7 @@ class Journal:
 
     def copy(self, action: Action, result: Result, row: Published) -> None:
         """A tag was copied, or turned out to be there already."""
-        self.counts["copied" if result.written else "skipped"] += 1
+        self.counts["copied" if result.written else self._when_in_step(action)] += 1
         self.notes.is_well(action.destination, action.tag)
         self._add(result.tally)
         self._keep(row)
@@ -181,6 +189,10 @@ class Journal:
         self._add(tally)
         self._held += held
         self.is_incomplete |= incomplete
+
+    def go_on_after(self, copied: frozenset[TagKey]) -> None:
+        """Count as copied what an earlier attempt of the same run copied."""
+        self._copied_before = copied
 
     @property
     def held(self) -> int:
@@ -246,6 +258,11 @@ class Journal:
             self._rule,
             sorted(self.copied, key=lambda each: (each.source, each.destination, each.tag)),
         )
+
+    def _when_in_step(self, action: Action) -> str:
+        """Return as what a tag counts that is found as it should be."""
+        before = (action.destination, action.tag) in self._copied_before
+        return "copied" if before else "skipped"
 
     def _fail(self, source: str, action: Action, error: ActionError, attempts: int = 1) -> None:
         self.failures.append(

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.errors import LeaseLost
 from replicator.oci.digest import Digest
-from replicator.oci.reference import Tag
+from replicator.oci.reference import RepositoryName, Tag
+from replicator.planning.plan import Decision
 from replicator.store import carrier
 from replicator.store.abandoned import LEASE
 from replicator.store.actions import action_to_row
@@ -22,7 +23,7 @@ from replicator.store.item_rows import CLOSING_NUMBER, add_items
 from replicator.store.ledger import Ledger
 from replicator.store.moments import moment
 from replicator.store.owner import Owner
-from replicator.store.records import ActionRecord, RunRecord, RunState, Totals
+from replicator.store.records import ActionRecord, Outcome, RunRecord, RunState, TagKey, Totals
 from replicator.store.remaining import let_wait, lock_run, open_closing, over
 from replicator.store.run_rows import run_from_row, totals_row
 from replicator.store.tables import action, run
@@ -146,6 +147,23 @@ class Items:
         async with self._database.reading() as connection:
             found: Mapping[str, Any] | None = await connection.scalar(query)
         return found
+
+    async def copied(self, claim: Claim) -> frozenset[TagKey]:
+        """Return the destination tags that earlier attempts at an item copied."""
+        query = select(action.c.registry, action.c.repository, action.c.tag, action.c.source).where(
+            action.c.run == claim.run,
+            action.c.decision == Decision.COPY.value,
+            action.c.outcome == Outcome.WRITTEN.value,
+        )
+        sources = set(map(str, claim.piece.repositories))
+        if len(sources) == 1:
+            query = query.where(action.c.source.startswith(f"{min(sources)}:", autoescape=True))
+        async with self._database.reading() as connection:
+            return frozenset(
+                (RepositoryName(row.registry, row.repository), Tag(row.tag))
+                for row in await connection.execute(query)
+                if row.source.rpartition(":")[0] in sources
+            )
 
     async def finish(self, claim: Claim, summary: Mapping[str, Any], now: datetime) -> Claim | None:
         """Be done with an item. Raises LeaseLost.

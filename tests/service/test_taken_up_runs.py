@@ -358,7 +358,40 @@ async def test_an_item_that_is_broken_off_is_given_back_with_what_it_did(shop):
     assert waiting.state is RunState.QUEUED
     assert (report.run, report.state) == (added.id, RunState.SUCCEEDED)
     assert report.tally.bytes_moved == 20
-    assert report.counts["copied"] == report.counts["skipped"] == 1
+    assert (report.counts["copied"], report.counts["skipped"]) == (2, 0)
+
+
+async def test_what_a_lost_worker_copied_counts_as_copied(shop):
+    shop.bench.source.put("1", "2", "3")
+    added = await shop.add(rule())
+    lost = Items(shop.database, ELSEWHERE, lease=timedelta(seconds=-1))
+    dying = shop.worker(lost, die_at=Step.BEFORE_ITEM_DONE)
+    with pytest.raises(Killed):
+        await dying.carry_out(await shop.claim(lost))
+    shop.bench.source.put("4")
+
+    await Reaper(shop.database).reap(shop.bench.clock())
+    report = await shop.work()
+
+    assert (report.run, report.counts["copied"], report.counts["skipped"]) == (added.id, 4, 0)
+    assert len(shop.bench.copier.orders) == 4
+
+
+async def test_what_another_item_of_the_run_copied_counts_for_that_alone(shop):
+    for name in ("a", "b"):
+        shop.bench.world.content(f"source.io/team/{name}").put("1")
+    added = await shop.add(WIDE)
+    await shop.runner.carry_out(await shop.claim())
+    await shop.runner.carry_out(await shop.claim())
+    other = await shop.claim()
+    await shop.items.release(other, shop.bench.clock())
+
+    again = await shop.claim()
+    found = await shop.items.copied(again)
+    report = await shop.runner.carry_out(again)
+
+    assert (again.attempt, found) == (2, frozenset())
+    assert (report.run, report.counts["copied"]) == (added.id, 2)
 
 
 async def test_draining_ends_what_has_begun_and_begins_nothing(shop):

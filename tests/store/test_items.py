@@ -18,7 +18,7 @@ from replicator.store.ledger import Ledger
 from replicator.store.owner import Owner
 from replicator.store.queue import SCHEDULE, Queue
 from replicator.store.reaper import Reaper
-from replicator.store.records import RunState, Totals
+from replicator.store.records import Outcome, RunState, Totals
 from replicator.store.runs import Runs
 from replicator.store.standing import standing
 from tests.store.values import HOUR, NOON, a_rule, an_action, published
@@ -289,6 +289,20 @@ async def test_a_repository_is_shared_at_once_or_not_at_all(queue, items):
     assert other.piece.tags == {Tag("3"): None}
     assert again.piece.tags == {Tag("1"): None}
     assert await items.summary(again) == {"published": 5}
+
+
+async def test_what_an_item_copied_is_known_to_its_next_owner(queue, items):
+    await queue.add(wide(), "person", NOON)
+    listing = await one(items)
+    await items.add(listing, pieces("alpine", "alpine2"), NOON)
+    alpine, other = await one(items), await one(items)
+    copied = an_action(tag="3", source="docker.io/library/alpine:3", outcome=Outcome.WRITTEN)
+    await items.save(alpine, [copied, replace(copied, tag=Tag("4"), outcome=Outcome.UNCHANGED)])
+    await items.save(other, [replace(copied, tag=Tag("5"), source="docker.io/library/alpine2:5")])
+
+    await items.release(alpine, NOON)
+
+    assert await items.copied(await one(items)) == {(copied.destination, Tag("3"))}
 
 
 async def test_a_cancelled_run_is_ended_by_those_who_have_items_of_it(queue, items, database, runs):
