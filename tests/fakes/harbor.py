@@ -14,12 +14,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from replicator.embedded.access import Access
+from replicator.embedded.guard import Guard
 from replicator.embedded.memory import MemoryStorage
 from replicator.embedded.passwords import basic_login
 from replicator.embedded.refusal import Refusal
 from replicator.embedded.server import EmbeddedRegistry
 from replicator.oci.digest import Digest
 from tests.fakes.front import before
+from tests.fakes.harbor_habits import READ_ONLY, HarborHabits
 from tests.fakes.harbor_proxy import HarborProxies
 from tests.fakes.token_service import NOBODY, TokenService
 from tests.support.faults import Faults
@@ -42,7 +44,7 @@ class HarborTokens(TokenService):
         authorization = connection.headers.get("authorization", "")
         if self.basic_user(authorization):
             return None
-        refusal = super().challenge(connection, needed)
+        refusal = super().challenge(connection, _without_own_source(needed))
         if refusal is not None and authorization:
             return 'Basic realm="harbor"'
         return refusal
@@ -63,6 +65,12 @@ class HarborTokens(TokenService):
         return frozenset() if project in self.private else frozenset({"pull"})
 
 
+def _without_own_source(needed: Sequence[Access]) -> Sequence[Access]:
+    """Leave out what a mount reads within the project that it writes to."""
+    project = needed[0].name.partition("/")[0] if needed else ""
+    return [*needed[:1], *(each for each in needed[1:] if each.name.partition("/")[0] != project)]
+
+
 class FakeHarbor:
     """A registry with projects; ``pull_only`` are robots without rights in the API."""
 
@@ -77,15 +85,16 @@ class FakeHarbor:
         self.storage = MemoryStorage()
         self.faults = Faults()
         self.pull_only: set[str] = set()
-        self.immutable: set[str] = set()
         self.cannot_create: set[str] = set()
         self.cannot_read: set[str] = set()  # robots that may not read their project
         self.proxies = HarborProxies(self.storage)
+        self.habits = HarborHabits(self.storage)
         self.tokens = HarborTokens(passwords, realm="/service/token", private=private, clock=clock)
         self.tokens.projects = set(projects)
         projects_path = "/api/v2.0/projects"
         front = before(
             [
+                *self.tokens.routes,
                 Route(projects_path, self._head_project, methods=["HEAD"]),
                 Route(projects_path, self._list_projects, methods=["GET"]),
                 Route(projects_path, self._create_project, methods=["POST"]),
@@ -105,8 +114,9 @@ class FakeHarbor:
         )
         self.registry = EmbeddedRegistry(
             self.storage,
-            auth=self.tokens,
-            wrap=lambda app: self._cookies(front(self._core(self.proxies.wrap(app)))),
+            wrap=lambda app: self._cookies(
+                front(self._core(Guard(self.proxies.wrap(self.habits.wrap(app)), self.tokens)))
+            ),
         )
 
     @property
@@ -139,11 +149,12 @@ class FakeHarbor:
         return core
 
     def _cookies(self, app: ASGIApp) -> ASGIApp:
-        """Give everybody a session, and refuse writes that come with it."""
+        """Give everybody a session, and refuse the API's writes that come with it."""
 
         async def with_session(scope: Scope, receive: Receive, send: Send) -> None:
             headers = dict(scope.get("headers", ()))
-            if b"cookie" in headers and scope["method"] not in ("GET", "HEAD"):
+            is_write = scope["method"] not in ("GET", "HEAD")
+            if b"cookie" in headers and is_write and scope["path"].startswith("/api/"):
                 refusal = Refusal(403, "FORBIDDEN", "CSRF token not found in request")
                 await refusal.response()(scope, receive, send)
                 return
@@ -206,6 +217,8 @@ class FakeHarbor:
             return _error(401, "UNAUTHORIZED", "unauthorized")
         if user in self.cannot_create:
             return _error(403, "FORBIDDEN", "Only system level robot can create project")
+        if self.habits.is_read_only:
+            return _error(403, "DENIED", READ_ONLY)
         name = json.loads(await request.body())["project_name"]
         if name in self.projects:
             return _error(409, "CONFLICT", f"The project named {name} already exists")
@@ -255,7 +268,9 @@ class FakeHarbor:
         if not self._user(request):
             return _error(401, "UNAUTHORIZED", "unauthorized")
         path = f"{project}/{unquote(request.path_params['name'])}"
-        if tag in self.immutable:
+        if self.habits.is_read_only:
+            return _error(403, "DENIED", READ_ONLY)
+        if tag in self.habits.immutable:
             return _error(412, "PRECONDITION", f"the tag {tag} is configured as immutable.")
         if not self.storage.delete_tag(path, tag):
             return _error(404, "NOT_FOUND", f"artifact {path}:{tag} not found")

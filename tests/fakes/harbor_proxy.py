@@ -21,6 +21,7 @@ class HarborProxies:
     def __init__(self, storage: MemoryStorage) -> None:
         self.projects: set[str] = set()
         self.cached: dict[str, set[str]] = {}
+        self._blobs: set[str] = set()
         self.is_down = False
         self._storage = storage
 
@@ -45,12 +46,26 @@ class HarborProxies:
                 path = place.removesuffix("/tags/list")
                 listing = {"name": path, "tags": self.shown(path)}
                 await JSONResponse(listing)(scope, receive, send)
+            elif "/blobs/" in place and (lie := self._about_blob(scope, place)) is not None:
+                await lie.response()(scope, receive, send)
             elif path and not reference.startswith(_BY_DIGEST):
                 await self._by_tag(path, reference, app, scope, receive, send)
             else:
                 await app(scope, receive, send)
 
         return wrapped
+
+    def _about_blob(self, scope: Scope, place: str) -> Refusal | None:
+        """Deny blobs that nobody has pulled: to a HEAD always, to a GET while it cannot pull."""
+        digest = place.rpartition("/")[2]
+        if digest in self._blobs:
+            return None
+        if scope["method"] == "HEAD":
+            return Refusal(404, "BLOB_UNKNOWN", "blob unknown to registry")
+        if self.is_down:
+            return Refusal(500, "UNKNOWN", "unknown error")
+        self._blobs.add(digest)
+        return None
 
     async def _by_tag(
         self, path: str, tag: str, app: ASGIApp, scope: Scope, receive: Receive, send: Send

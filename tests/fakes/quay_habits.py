@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Scope
 
 from replicator.embedded.memory import MemoryStorage
 from replicator.embedded.storage import StoredManifest
+from replicator.errors import InvalidValue
 from replicator.oci import media_types
 from replicator.oci.digest import Digest
 from replicator.oci.manifest import Manifest
@@ -122,7 +123,8 @@ class QuayHabits:
         try:
             manifest = Manifest.parse(body, kind)
             is_known = manifest.media_type not in media_types.SCHEMA1_TYPES
-        except ValueError as error:
+            is_known = is_known and parsed(body).get("schemaVersion") == 2
+        except InvalidValue as error:
             return f"{error}: {body.decode(errors='replace')}"
         if not is_known or not kind:
             return f"unknown manifest type: {body.decode(errors='replace')}"

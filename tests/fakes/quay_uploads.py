@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from replicator.embedded.memory import MemoryStorage
+from replicator.errors import InvalidDigest
 from replicator.oci.digest import Digest
 from tests.fakes.asked import Asked, refusal
 
@@ -58,7 +59,7 @@ class QuayUploads:
     def _mounted(self, asked: Asked, digest: str, source: str) -> bool:
         try:
             return self._storage.mount_blob(asked.path, Digest.parse(digest), source)
-        except ValueError:
+        except InvalidDigest:
             return False
 
     async def _append(self, asked: Asked, request: Request, content: bytearray) -> Response:

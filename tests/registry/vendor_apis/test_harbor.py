@@ -324,7 +324,7 @@ async def test_a_robot_without_the_right_and_an_immutable_tag_delete_nothing(sta
     store_image(harbor.storage, PATH, "v1")
     repository = client.registry.repository(PATH)
 
-    harbor.immutable = {"v1"}
+    harbor.habits.immutable = {"v1"}
     with pytest.raises(Rejected, match="immutable"):
         await repository.delete_tag(Tag("v1"))
     harbor.pull_only = {ROBOT.username}
