@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import starmap
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
 
     from replicator.planning.backoff import Failing
     from replicator.service.status import RuleStatus
+    from replicator.store.records import ActionRecord
 
 EXAMPLES: Final = examples("replicate status", "replicate status --json | jq .rules[].lag_seconds")
 _TURNED_DOWN: Final = ("conflict", "blocked")
+# Of each rule; the JSON has more of them, and the run itself all.
+_SHOWN: Final = 5
 _HEADER: Final = ("RULE", "LAST RUN", "STATE", "LAST SUCCESS", "LAG", "NEXT DUE", "FAILING")
 
 
@@ -39,12 +43,25 @@ def status(context: typer.Context, json: Json = False) -> None:
     if not found:
         say("there are no rules yet; `replicate rule add --help` says how to make one")
     print_table(_HEADER, map(_row, found))
-    for line in filter(None, map(_turned_down, found)):
+    for line in (*filter(None, map(_put_off, found)), *filter(None, map(_turned_down, found))):
         print(line)
+    left_alone = [(rule, each) for rule in found for each in rule.left_alone[:_SHOWN]]
+    if left_alone:
+        print()
+        print_table(("RULE", "LEFT ALONE", "WHY"), starmap(_left_alone_row, left_alone))
     failing = [each for rule in found for each in rule.failing]
     if failing:
         print()
         print_table(("RULE", "FAILING TAG", "SINCE", "WHY"), map(_failing_row, failing))
+
+
+def _put_off(status: RuleStatus) -> str:
+    """Say when a run goes on that a registry's limit holds up; empty if none does."""
+    from replicator.cli.text import time_text
+
+    if status.deferred_until is None:
+        return ""
+    return f"{status.rule.name}: deferred until {time_text(status.deferred_until)} UTC"
 
 
 def _turned_down(status: RuleStatus) -> str:
@@ -86,6 +103,14 @@ def _lag_text(lag: timedelta | None) -> str:
     return f"{lag.days} d {lag.seconds // 3600} h" if lag.days else seconds_text(lag.seconds)
 
 
+def _left_alone_row(status: RuleStatus, left: ActionRecord) -> tuple[object, ...]:
+    return (
+        status.rule.name,
+        f"{left.source} → {left.destination}:{left.tag}",
+        f"{left.decision}: {left.reason}",
+    )
+
+
 def _failing_row(failing: Failing) -> tuple[object, ...]:
     from replicator.cli.text import time_text
 
@@ -108,6 +133,17 @@ def _json(status: RuleStatus) -> dict[str, Any]:
         "last_success_at": good and time_json(good.started_at),
         "lag_seconds": None if status.lag is None else round(status.lag.total_seconds(), 3),
         "next_due": time_json(status.next_due),
+        "deferred_until": time_json(status.deferred_until),
+        "left_alone": [
+            {
+                "source": each.source,
+                "destination": str(each.destination),
+                "tag": str(each.tag),
+                "decision": each.decision.value,
+                "reason": each.reason,
+            }
+            for each in status.left_alone
+        ],
         "failing": [
             {
                 "source": each.source,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from replicator.planning.backoff import Failing
 from replicator.planning.due_times import DueTimes, shift
 from replicator.planning.rule import Rule
 from replicator.planning.windows import end_of_window
-from replicator.store.records import RunRecord
+from replicator.store.records import ActionRecord, RunRecord
 from replicator.values import dataclass
+
+# Conflicts of a run that are named; the run's own page has all of them.
+_MOST_LEFT_ALONE: Final = 100
 
 
 class History(Protocol):
@@ -25,6 +28,16 @@ class History(Protocol):
         """Return since when the schedule of each rule counts."""
         ...
 
+    async def deferred_until(self) -> Mapping[str, datetime]:
+        """Return when what is put off of a rule's run comes due."""
+        ...
+
+    async def left_alone(
+        self, runs: Collection[int], *, most: int
+    ) -> Mapping[int, Sequence[ActionRecord]]:
+        """Return what runs left alone for a person, by their numbers."""
+        ...
+
 
 class FailingTags(Protocol):
     async def failing(self) -> Sequence[Failing]: ...
@@ -35,6 +48,8 @@ class RuleStatus:
     """One rule: its last run, its last good one, how long ago that was, and when it is next due.
 
     ``lag`` is None when no run was good yet, ``next_due`` when the rule has no schedule or rests.
+    ``deferred_until`` is when the first part of its unfinished run comes due that is put off.
+    ``left_alone`` are the first conflicts of the last run, and what was blocked.
     """
 
     rule: Rule
@@ -43,6 +58,8 @@ class RuleStatus:
     lag: timedelta | None
     next_due: datetime | None
     failing: Sequence[Failing]
+    deferred_until: datetime | None
+    left_alone: Sequence[ActionRecord]
 
 
 async def status_of(
@@ -57,7 +74,9 @@ async def status_of(
     failing: dict[str, list[Failing]] = {}
     for each in await notes.failing():
         failing.setdefault(each.rule, []).append(each)
-    since, now = await history.counting_since(), clock()
+    since, deferred = await history.counting_since(), await history.deferred_until()
+    left_alone = await _left_alone(history, last)
+    now = clock()
     return tuple(
         RuleStatus(
             rule,
@@ -66,9 +85,32 @@ async def status_of(
             _lag(good.get(rule.name), now),
             next_due(rule, since.get(rule.name, now), now),
             failing.get(rule.name, ()),
+            deferred.get(rule.name),
+            _untold(left_alone.get(rule.name, ()), failing.get(rule.name, ())),
         )
         for rule in rules
     )
+
+
+async def _left_alone(
+    history: History, last: Mapping[str, RunRecord]
+) -> Mapping[str, Sequence[ActionRecord]]:
+    """Return what the last run of each rule left alone, as far as it did."""
+    some = {
+        rule: run.number
+        for rule, run in last.items()
+        if any(map(run.totals.counts.get, ("conflict", "blocked")))
+    }
+    found = await history.left_alone(some.values(), most=_MOST_LEFT_ALONE) if some else {}
+    return {rule: found.get(number, ()) for rule, number in some.items()}
+
+
+def _untold(
+    left_alone: Iterable[ActionRecord], failing: Iterable[Failing]
+) -> Sequence[ActionRecord]:
+    """Return what was left alone, without the tags that only wait as they failed before."""
+    told = {(each.destination, each.tag) for each in failing}
+    return [each for each in left_alone if (each.destination, each.tag) not in told]
 
 
 def _lag(run: RunRecord | None, now: datetime) -> timedelta | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import func, select
 
 from replicator.oci.reference import RepositoryName, Tag
+from replicator.planning.plan import Decision
 from replicator.store.actions import action_from_row
 from replicator.store.database import Database
 from replicator.store.records import ActionRecord, RunRecord, RunState
@@ -40,6 +42,33 @@ class History:
         async with self._database.reading() as connection:
             rows = await connection.execute(select(rule_clock.c.rule, rule_clock.c.since))
             return {row.rule: row.since for row in rows}
+
+    async def deferred_until(self) -> dict[str, datetime]:
+        """Return, for each rule of whose run something is put off, when the first of it is due."""
+        # Only a service has items; who asks for something else need not load what is known of them.
+        from replicator.store.remaining import deferred_by_rule
+
+        async with self._database.reading() as connection:
+            return await deferred_by_rule(connection)
+
+    async def left_alone(
+        self, runs: Collection[int], *, most: int
+    ) -> dict[int, tuple[ActionRecord, ...]]:
+        """Return what each of some runs left alone for a person, by number; at most so much."""
+        place = (action.c.registry, action.c.repository, action.c.tag)
+        nth = func.row_number().over(partition_by=action.c.run, order_by=place).label("nth")
+        turned_down = [Decision.CONFLICT.value, Decision.BLOCKED.value]
+        numbered = (
+            select(action, nth)
+            .where(action.c.run.in_(runs), action.c.decision.in_(turned_down))
+            .subquery()
+        )
+        query = select(numbered).where(numbered.c.nth <= most)
+        found: dict[int, tuple[ActionRecord, ...]] = {}
+        async with self._database.reading() as connection:
+            for row in await connection.execute(query.order_by(numbered.c.run, numbered.c.nth)):
+                found[row.run] = (*found.get(row.run, ()), action_from_row(row))
+        return found
 
     async def last_action(
         self, destination: RepositoryName, tag: Tag

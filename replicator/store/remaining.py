@@ -24,6 +24,16 @@ async def deferred_until(connection: AsyncConnection, record: RunRecord) -> date
     return due
 
 
+async def deferred_by_rule(connection: AsyncConnection) -> dict[str, datetime]:
+    """Return, for each rule of whose run something is put off, when the first of it comes due."""
+    rows = await connection.execute(
+        select(item.c.rule, func.min(item.c.due_at))
+        .where(item.c.state == ItemState.DEFERRED.value)
+        .group_by(item.c.rule)
+    )
+    return {rule: due for rule, due in rows}
+
+
 async def over(connection: AsyncConnection, runs: Collection[int]) -> frozenset[int]:
     """Return which of *runs* have no item any more that is not done."""
     found = await connection.scalars(_OVER, {"runs": sorted(runs)})

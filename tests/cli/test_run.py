@@ -299,3 +299,25 @@ destinations = ["{destination.host}/mirror"]
         f"{source.host}: the environment variable NOT_SET_ANYWHERE is not set"
     )
     assert len(source.requests) == 0
+
+
+async def test_status_names_the_tags_that_were_left_alone(with_rules, registries):
+    source, destination = registries
+    with_rules.write_config(rule(source, destination, more='overwrite = "never"'))
+    store_image(source.storage, "team/app", "1.0", seed="theirs")
+    store_image(destination.storage, "mirror/team/app", "1.0", seed="ours")
+    await with_rules("run")
+
+    shown, told = await with_rules("status"), await with_rules("status", "--json")
+
+    place = f"{source.host}/team/app:1.0 → {destination.host}/mirror/team/app:1.0"
+    (line,) = [line for line in shown.out.splitlines() if place in line]
+    assert line.split(place)[1].strip().startswith("conflict: ")
+    (app,) = told.json["rules"]
+    assert app["deferred_until"] is None
+    (left,) = app["left_alone"]
+    assert (left["source"], left["tag"], left["decision"]) == (
+        f"{source.host}/team/app:1.0",
+        "1.0",
+        "conflict",
+    )

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from replicator.planning.backoff import Failing
 from replicator.planning.due_times import shift
+from replicator.planning.plan import Decision
 from replicator.planning.rule import Rule
 from replicator.service.status import status_of
+from replicator.store.records import RunRecord, RunState, Totals
+from tests.store.values import an_action
 
 NOW = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
 THREE = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
+RULE = Rule("app", "a.example/app", ("b.example/app",))
 
 
 class Nothing:
@@ -21,8 +27,34 @@ class Nothing:
     async def counting_since(self):
         return {}
 
+    async def deferred_until(self):
+        return {}
+
     async def failing(self):
         return []
+
+
+class Conflicts(Nothing):
+    """The last run of a rule left two tags alone, one of them as it had failed before."""
+
+    def __init__(self):
+        held, taken = (an_action(tag, decision=Decision.BLOCKED) for tag in ("held", "taken"))
+        self.left = (held, replace(taken, decision=Decision.CONFLICT))
+        self.last = RunRecord(
+            "id", 7, RULE, "test", RunState.PARTIAL, "", NOW,
+            totals=Totals({"conflict": 1, "blocked": 1}),
+        )  # fmt: skip
+
+    async def latest(self, *, only_good):
+        return {} if only_good else {"app": self.last}
+
+    async def left_alone(self, runs, *, most):
+        return {7: self.left} if 7 in runs else {}
+
+    async def failing(self):
+        held, times = self.left[0], (NOW, NOW, NOW)
+        place = held.destination, held.tag
+        return [Failing(*place, "app", held.source, 4, "unavailable", "503", "source", *times)]
 
 
 async def next_due(**more):
@@ -46,6 +78,15 @@ async def test_a_time_that_is_past_but_put_off_is_still_to_come():
 
     assert timedelta(0) < due - NOW <= timedelta(days=1)
     assert (due - late).hour == 3
+
+
+async def test_conflicts_of_the_last_run_are_named_but_not_what_is_told_of_as_failing():
+    conflicts = Conflicts()
+
+    (status,) = await status_of([RULE], history=conflicts, notes=conflicts, clock=lambda: NOW)
+
+    assert status.left_alone == [conflicts.left[1]]
+    assert [str(each.tag) for each in status.failing] == ["held"]
 
 
 async def test_what_comes_due_in_maintenance_is_due_at_its_end():

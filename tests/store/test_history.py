@@ -8,13 +8,17 @@ from dataclasses import replace
 import pytest
 
 from replicator.errors import ConfigError
-from replicator.oci.reference import Tag
+from replicator.oci.reference import RepositoryName, Tag
+from replicator.planning.plan import Decision
 from replicator.planning.rule import Rule
 from replicator.service.rulebook import Rulebook
 from replicator.store.database import Database
 from replicator.store.history import History
+from replicator.store.item_records import Piece
+from replicator.store.items import Items
 from replicator.store.owner import Owner
-from replicator.store.records import RunState, Totals
+from replicator.store.queue import Queue
+from replicator.store.records import Outcome, RunState, Totals
 from replicator.store.rules import Rules
 from replicator.store.runs import Runs
 from tests.store.values import ALPINE, DEBIAN, HOUR, NOON, a_rule, an_action
@@ -55,6 +59,40 @@ async def test_the_last_action_of_a_tag_and_its_run(database: Database) -> None:
     assert found is not None
     assert (found[0].id, found[1].reason) == (record.id, "second")
     assert await history.last_action(DEBIAN, Tag("3.20")) is None
+
+
+async def test_what_some_runs_left_alone_is_told_up_to_so_many_of_each(database: Database) -> None:
+    runs, history = Runs(database, Owner.this_process()), History(database)
+    conflict = an_action(decision=Decision.CONFLICT, outcome=Outcome.UNCHANGED)
+    numbers = []
+    for name in ("a", "b", "c"):
+        record = await runs.start(a_rule(name), "test", NOON)
+        numbers.append(record.number)
+        left = [replace(conflict, tag=Tag(f"{name}{number}")) for number in range(3)]
+        await runs.save(record.id, [*left, an_action("copied", outcome=Outcome.WRITTEN)])
+
+    found = await history.left_alone(numbers[:2], most=2)
+
+    assert {number: [str(each.tag) for each in left] for number, left in found.items()} == {
+        numbers[0]: ["a0", "a1"],
+        numbers[1]: ["b0", "b1"],
+    }
+
+
+async def test_rules_are_deferred_until_the_first_part_of_their_run_is_due(
+    database: Database,
+) -> None:
+    queue, items = Queue(database), Items(database, Owner.this_process())
+    source = RepositoryName("docker.io", "library/alpine")
+    await queue.add(replace(a_rule("wide"), source="docker.io/library/*"), "person", NOON)
+    (listing,) = await items.claim(NOON)
+    await items.add(listing, [Piece((source,)), Piece((source,))], NOON)
+    for hours in (2, 1):
+        (claim,) = await items.claim(NOON)
+        await items.defer(claim, NOON + hours * HOUR)
+    await queue.add(a_rule("other"), "person", NOON)
+
+    assert await History(database).deferred_until() == {"wide": NOON + HOUR}
 
 
 async def test_of_two_rivals_that_are_saved_at_once_one_is_refused(database: Database) -> None:
