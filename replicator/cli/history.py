@@ -48,6 +48,7 @@ def run_fields(run: RunRecord) -> Iterator[tuple[str, object]]:
     yield "asked by", run.trigger
     began = run.began_at
     yield "started", "-" if began is None else f"{time_text(began)} UTC"
+    yield "waited", _waited(run)
     yield "took", _took(run)
     counts = totals.counts.items()
     yield "tags", ", ".join(f"{number:,} {name}" for name, number in counts if number)
@@ -124,10 +125,18 @@ def action_json(action: ActionRecord) -> dict[str, Any]:
     }
 
 
+def _waited(run: RunRecord) -> str:
+    """Say how long nobody had time for it; empty if it was begun by whoever asked."""
+    if run.queued_at is None or run.began_at is None:
+        return ""
+    return f"{seconds_text((run.began_at - run.queued_at).total_seconds())} for a worker"
+
+
 def _took(run: RunRecord) -> str:
-    if run.finished_at is None:
+    """Say how long it was from its beginning to its end; what ended in the queue took nothing."""
+    if run.finished_at is None or run.began_at is None:
         return "-"
-    return seconds_text((run.finished_at - run.started_at).total_seconds())
+    return seconds_text((run.finished_at - run.began_at).total_seconds())
 
 
 def _troubles(run: RunRecord) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -10,7 +11,7 @@ import pytest
 from starlette.applications import Starlette
 
 from replicator.api.v1.doorman import is_loopback, require_safe_address
-from replicator.api.v1.mounting import api_routes
+from replicator.api.v1.mounting import api_routes, say_who_may_ask
 from replicator.errors import ConfigError
 from replicator.service.identity import Role
 
@@ -55,6 +56,19 @@ async def test_on_an_address_of_others_nobody_may_ask_without_a_token(served):
             answer = await api.get(path)
             assert answer.status_code == 401
             assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_a_service_says_who_may_ask_where_that_is_not_whoever_shows_a_token(office, caplog):
+    await say_who_may_ask(office, "127.0.0.1")
+    await say_who_may_ask(office, EVERYWHERE)
+    await office.tokens.create("first", Role.ADMIN)
+    await say_who_may_ask(office, "127.0.0.1")
+    await say_who_may_ask(replace(office, tokens=None), "127.0.0.1")
+
+    everybody, nobody, without_key = caplog.messages
+    assert everybody.startswith("everybody on this machine")
+    assert nobody.startswith("nobody may use the API yet")
+    assert "no secret key" in without_key
 
 
 async def test_from_the_first_token_on_everybody_needs_one(served, office):

@@ -25,8 +25,14 @@ def api_routes(office: Office, listening_on: str) -> Sequence[BaseRoute]:
 
 
 async def say_who_may_ask(office: Office, listening_on: str) -> None:
-    """Say in the log who can use the API, as long as nobody has made a token."""
+    """Say in the log who can use the API, where that is not everybody who shows a token."""
     if await office.asks_who():
+        if office.tokens is None and await office.token_store.exist():
+            _log.warning(
+                "there are tokens, but no secret key to know them by, so nobody may use the API; "
+                "set secret_key_file below [service] or $REPLICATOR_SECRET_KEY to the key that "
+                "they were made with"
+            )
         return
     if is_loopback(listening_on):
         _log.warning(
