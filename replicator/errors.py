@@ -230,6 +230,10 @@ class Denied(RegistryError):
     kind = "denied"
 
 
+class QuotaFull(Denied):
+    """There is no room for more, in whatever way it is sent."""
+
+
 class NotFound(RegistryError):
     """404: the repository, the tag, the manifest or the blob does not exist."""
 

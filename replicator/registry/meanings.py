@@ -33,6 +33,7 @@ _MEANINGS: Final = (
         frozenset({403}),
         _words(r"quota|will exceed the configured upper limit|storage limit"),
         "a quota is full: make room there, or have it raised",
+        errors.QuotaFull,
     ),
     Meaning(
         frozenset({403, 405}),

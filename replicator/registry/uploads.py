@@ -98,11 +98,15 @@ class Uploads:
 
         A token that may read *source* is asked for along with the right to write here: without
         it Quay opens a session and Harbor refuses. A refusal says nothing about the credentials.
+        Raises QuotaFull: where there is no room for a mount, there is none for the blob, which
+        Harbor would say only after it has come.
         """
         scopes = (self._push,) if source == self._name.path else (self._push, pull(source))
         query = {"mount": str(blob.digest), "from": source}
         try:
             return await self._post(blob, query, scopes=scopes, expected=_MOUNTED)
+        except errors.QuotaFull:
+            raise
         except (errors.Unauthorized, errors.Denied, errors.NotFound, errors.Rejected):
             return None
 

@@ -57,7 +57,7 @@ class ManifestWriter:
         try:
             await self._writer.put_manifest(manifest, tag)
         except ContentMissing as missing:
-            await self._heal(manifest, set(missing.digests))
+            await self._heal(manifest, missing)
             await self._writer.put_manifest(manifest, tag)
         self._listener(ManifestWritten(self._writer.name, manifest.digest, tag))
 
@@ -72,10 +72,17 @@ class ManifestWriter:
             self._writer.announce_referrers(subject, found) for subject, found in referrers.items()
         )
 
-    async def _heal(self, manifest: Manifest, named: set[str]) -> None:
-        """Send again what the registry named of this manifest, or all of it if it named none."""
-        parts = (*manifest.manifests, *manifest.blobs)
-        lacking = [part for part in parts if str(part.digest) in named] or parts
+    async def _heal(self, manifest: Manifest, missing: ContentMissing) -> None:
+        """Send again what the registry named of this manifest, or all of it if it named none.
+
+        Raises what it said where it wants none but what is not copied: Quay wants the foreign
+        layers of one family of types in a manifest of the other.
+        """
+        parts = (*manifest.manifests, *self._original.blobs_of(manifest))
+        lacking = [part for part in parts if str(part.digest) in missing.digests]
+        if missing.digests and not lacking:
+            raise missing
+        lacking = lacking or list(parts)
         children = [self._original.manifest(part.digest) for part in lacking]
         await self._cargo.bring_again(
             part for part, child in zip(lacking, children, strict=True) if child is None

@@ -27,14 +27,14 @@ REFUSALS = {
             "adding 2.0 MiB of storage resource, which when updated to current usage of 0 B will "
             "exceed the configured upper limit of 1.0 MiB.",
         ),
-        errors.Denied,
+        errors.QuotaFull,
         "a quota is full",
         False,
     ),
     "Quay: quota": (
         403,
         body("DENIED", "Quota has been exceeded on namespace"),
-        errors.Denied,
+        errors.QuotaFull,
         "a quota is full",
         False,
     ),

@@ -71,6 +71,16 @@ async def test_a_refused_mount_ends_with_the_blob_sent(faults, faulty, repositor
     assert await repository.has_blob(BLOB)
 
 
+async def test_a_mount_that_no_quota_has_room_for_sends_no_blob_either(faults, faulty, repository):
+    words = "adding 2.0 MiB of storage, which will exceed the configured upper limit of 1.0 MiB."
+    faults.add(fault.answer(403, fault.error_body("DENIED", words)), *MOUNT)
+
+    with pytest.raises(Denied, match="a quota is full"):
+        await repository.offer_blob(BLOB, mount_from="team/other")
+
+    assert methods(faulty) == ["POST"]
+
+
 async def test_a_mount_from_where_the_blob_is_not_finds_the_one_that_is_there(faulty, repository):
     store_blob(faulty.storage, "team/app", CONTENT)
 

@@ -334,6 +334,23 @@ async def test_foreign_layers_stay_where_they_are(world):
     assert foreign.digest in world.destination.blobs
 
 
+async def test_a_registry_that_wants_a_foreign_layer_is_not_given_it_but_named(world):
+    foreign = add_blob(
+        world.source, b"windows", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+    )
+    add_image(world.source, "v1", layers=[foreign])
+    wanted = ContentMissing("Unknown blob", digests=(str(foreign.digest),), status=400)
+    faults = Faults()
+    faults.fail("put_manifest", error=wanted, times=9)
+    world.registry.hook = faults
+
+    (result,) = await world.transfer.copy(world.order())
+
+    assert result.error is wanted
+    assert foreign.digest not in world.destination.blobs
+    assert world.registry.called("put_manifest") == ["v1"]
+
+
 async def test_events_tell_the_story_in_order(world, events_of):
     image = add_image(world.source, "v1")
 
