@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import CompoundSelect, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.oci.digest import Digest
@@ -12,8 +13,10 @@ from replicator.oci.reference import RepositoryName
 from replicator.planning.observation import Published
 from replicator.store.database import Database
 from replicator.store.published import PublishedReader
-from replicator.store.tables import blob_location, published_tag
+from replicator.store.tables import blob_location, differs_at_source, published_tag
 from replicator.values import dataclass
+
+_KEY: Final = ("registry", "repository", "tag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +36,9 @@ class Places:
 
     async def tags_of(self, digest: Digest, *, limit: int) -> tuple[Published, ...]:
         """Return tags that were published with *digest*, at the source or the destination."""
-        columns = published_tag.c
-        query = (
-            select(published_tag)
-            .where(or_(columns.digest == str(digest), columns.source_digest == str(digest)))
-            .order_by(columns.registry, columns.repository, columns.tag)
-            .limit(limit)
-        )
         read = PublishedReader().read
         async with self._database.reading() as connection:
-            rows = await connection.execute(query)
+            rows = await connection.execute(tags_with(digest, limit))
             return tuple(read(RepositoryName(row.registry, row.repository), row) for row in rows)
 
     async def blobs_of(self, digest: Digest, *, limit: int) -> tuple[BlobPlace, ...]:
@@ -63,6 +59,19 @@ class Places:
             BlobPlace(RepositoryName(row.registry, row.repository), row.size, row.confirmed_at)
             for row in rows
         )
+
+
+def tags_with(digest: Digest, limit: int) -> CompoundSelect[Any]:
+    """Return the query for the tags whose image has *digest*, each part by an index of its own.
+
+    With one condition for both digests, a database that is to sort and to stop early reads the
+    rows in their order until it has found enough, which is all of them.
+    """
+    columns = published_tag.c
+    here = select(published_tag).where(columns.digest == str(digest))
+    at_source = select(published_tag).where(columns.source_digest == str(digest), differs_at_source)
+    both = union_all(here, at_source)
+    return both.order_by(*(both.selected_columns[name] for name in _KEY)).limit(limit)
 
 
 async def _registries(connection: AsyncConnection) -> list[str]:

@@ -142,6 +142,7 @@ def complete_for_postgresql() -> None:
     their database in a file.
     """
     _one_active.dialect_kwargs["postgresql_where"] = _is_active
+    _by_source_digest.dialect_kwargs["postgresql_where"] = differs_at_source
 
 
 # What became of each due time; history, as runs are.
@@ -228,7 +229,14 @@ published_tag = Table(
     Column("published_at", UtcDateTime, nullable=False),
     Column("confirmed_at", UtcDateTime, nullable=False),
     Column("referrers_at", UtcDateTime),
+    Index(None, "digest"),
     sqlite_with_rowid=False,
+)
+
+# Of the few images that are not at the destination what they are at the source.
+differs_at_source = published_tag.c.source_digest != published_tag.c.digest
+_by_source_digest = Index(
+    "ix_published_tag_source_digest", published_tag.c.source_digest, sqlite_where=differs_at_source
 )
 
 blob_location = Table(
