@@ -62,7 +62,8 @@ def _arguments():
     words.add_argument("--tools", default=",".join(TOOLS))
     words.add_argument(
         "--scenarios",
-        help="a, b, c (c100, c1000), d, e, f, fa, fw, g, h (hb, hc, hd), i, j; all by default",
+        help="a, b, c (c100, c1000), d, e, f, fa, fw, g, h (hb, hc, hd), i, j,"
+        " t (ta, tb, tc); all by default",
     )
     words.add_argument("--rounds", type=int)
     words.add_argument("--quick", action="store_true", help=f"two rounds of {_QUICK}")

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from benchmarks.peers.delay import DelayProxy
-from benchmarks.peers.registry import DockerRegistry, Olareg
+from benchmarks.peers.registry import Certificates, DockerRegistry, Olareg
 from benchmarks.peers.scenarios import faults, truth_of
 from benchmarks.peers.tools import Copy, Job
 
@@ -23,17 +23,18 @@ _LOG_SETTLES = 0.3
 _MUCH = 1500
 
 
-def registry(scenario, args, name):
+def registry(scenario, args, name, tls):
     """Start a registry of the kind that the scenario needs."""
     if scenario.api:
         return Olareg(name, parent=args.dir)
-    return DockerRegistry(name, args.server, parent=args.dir)
+    return DockerRegistry(name, args.server, parent=args.dir, tls=tls)
 
 
 def measure(scenario, tools, args):
     """Let *tools* take turns at a scenario; returns the rounds of each."""
     tell(f"{scenario.key}: {scenario.title}")
-    source, front, contenders = registry(scenario, args, "source"), None, []
+    tls = Certificates(args.dir) if scenario.tls else None
+    source, front, contenders = registry(scenario, args, "source", tls), None, []
     try:
         scenario.fill(source.host)
         front = DelayProxy(source.host) if scenario.delay_ms else source
@@ -42,7 +43,7 @@ def measure(scenario, tools, args):
             if scenario.forget and not tool.stateful:
                 continue  # nothing to forget: its result is that of the warm scenario
             try:
-                contenders.append(Contender(tool, scenario, source, front, args))
+                contenders.append(Contender(tool, scenario, source, front, args, tls))
             except AssertionError as error:
                 tell(f"  {tool.name}: left out: {error}")
         for number in range(args.rounds):
@@ -65,17 +66,18 @@ def measure(scenario, tools, args):
 class Contender:
     """A tool with destinations and a memory of its own, so that tools can take turns."""
 
-    def __init__(self, tool, scenario, source, front, args):
+    def __init__(self, tool, scenario, source, front, args, tls):
         self.tool, self.scenario, self.args = tool, scenario, args
         self.source, self.front = source, front
         self.folder = tempfile.mkdtemp(prefix=f"{tool.name}-", dir=args.dir)
         self.state = os.path.join(self.folder, "state")
         self.destinations = [
-            registry(scenario, args, f"{tool.name}-{n}") for n in range(scenario.destinations)
+            registry(scenario, args, f"{tool.name}-{n}", tls) for n in range(scenario.destinations)
         ]
-        self.job = self._job()
+        self.job = self._job(tls and str(tls.authority))
         self.rounds, self.slow = [], False
         self.forget()
+        self.plan = tool.plan(self.job, self.folder, self.state)
         if scenario.warm:
             self._warm_up()
         self.rest()
@@ -119,7 +121,7 @@ class Contender:
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _job(self):
+    def _job(self, authority):
         copies = [
             Copy(
                 f"{self.front.host}/{path}",
@@ -129,7 +131,7 @@ class Contender:
             )
             for path, tags in self.scenario.repositories.items()
         ]
-        return Job(tuple(copies), self.scenario.referrers)
+        return Job(tuple(copies), self.scenario.referrers, authority)
 
     def _warm_up(self):
         for each in self.destinations:
@@ -159,7 +161,7 @@ class Contender:
 
     def _spend(self):
         """Run the tool in a process that measures it."""
-        plan = self.tool.plan(self.job, self.folder, self.state)
+        plan = self.plan
         folders = {f"XDG_{each}_HOME": self.state for each in ("DATA", "CACHE", "CONFIG", "STATE")}
         job = {
             "commands": plan.commands,

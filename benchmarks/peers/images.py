@@ -1,4 +1,4 @@
-"""Synthetic images, the same every time, pushed to a registry without TLS."""
+"""Synthetic images, the same every time, pushed to a registry."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import json
 import random
+import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -24,8 +25,19 @@ def blob(seed, size, step=64 << 20):
     return b"".join(chance.randbytes(min(step, size - at)) for at in range(0, size, step))
 
 
+def _connection(hostport):
+    if (authority := AUTHORITIES.get(hostport)) is None:
+        return http.client.HTTPConnection(hostport, timeout=120)
+    context = ssl.create_default_context(cafile=authority)
+    return http.client.HTTPSConnection(hostport, timeout=120, context=context)
+
+
 def digest(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+# Hosts that speak TLS, and the authority that signs their certificates.
+AUTHORITIES = {}
 
 
 class Registry:
@@ -33,7 +45,7 @@ class Registry:
 
     def __init__(self, hostport, headers=None):
         self.host = hostport
-        self.c = http.client.HTTPConnection(hostport, timeout=120)
+        self.c = _connection(hostport)
         self.headers = headers or {}
 
     def req(self, method, path, body=None, headers=None):

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from benchmarks.peers.delay import DelayProxy
+from benchmarks.peers.images import AUTHORITIES
 
 CONFIG = """version: 0.1
 log: {{level: error, accesslog: {{disabled: false}}}}
@@ -21,7 +22,7 @@ storage:
   filesystem: {{rootdirectory: {data}}}
   delete: {{enabled: true}}
   maintenance: {{uploadpurging: {{enabled: false}}}}
-http: {{addr: "{host}", secret: x}}
+http: {{addr: "{host}", secret: x{tls}}}
 {extra}"""
 
 # The access log has every request; the application log leaves out unknown routes, such as that of
@@ -63,10 +64,32 @@ def process_cpu(pid):
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
+class Certificates:
+    """A certificate for this machine, and the authority that signed it."""
+
+    def __init__(self, parent):
+        # Only what speaks TLS needs it.
+        from tests.support.certificates import Authority
+
+        folder = Path(tempfile.mkdtemp(prefix="tls-", dir=parent))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        authority = Authority(folder)
+        self.authority, self.server = authority.certificate, authority.issue(folder, "server")
+
+
+def _tls(certificates):
+    if certificates is None:
+        return ""
+    server = certificates.server
+    return f", tls: {{certificate: {server.certificate}, key: {server.key}}}"
+
+
 class DockerRegistry:
     """distribution (2.8 from Debian's docker-registry, or any `registry serve CONFIG` binary)."""
 
-    def __init__(self, name="r", binary=None, root=None, port=None, extra="", parent=None):
+    def __init__(
+        self, name="r", binary=None, root=None, port=None, extra="", parent=None, tls=None
+    ):
         self.binary = binary or shutil.which("docker-registry") or shutil.which("registry")
         self.dir = root or tempfile.mkdtemp(prefix=f"reg-{name}-", dir=parent)
         self.port = port or free_port()
@@ -75,7 +98,9 @@ class DockerRegistry:
         self.cfg = os.path.join(self.dir, "config.yml")
         self.log = os.path.join(self.dir, "log")
         with open(self.cfg, "w") as f:
-            f.write(CONFIG.format(data=self.data, host=self.host, extra=extra))
+            f.write(CONFIG.format(data=self.data, host=self.host, extra=extra, tls=_tls(tls)))
+        if tls:
+            AUTHORITIES[self.host] = tls.authority
         self.p = None
         atexit.register(self.stop)
         self.start()

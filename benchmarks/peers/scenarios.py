@@ -35,6 +35,7 @@ class Scenario:
     destinations: int = 1
     delay_ms: int = 0  # one way, between the tool and the source
     api: bool = False  # on a registry with the referrers API
+    tls: bool = False
 
 
 # Filling.
@@ -295,6 +296,13 @@ def fill_layers(repo, sizes):
     )
 
 
+_a = Scenario(
+    "a",
+    "one image of 1 GiB (512 + 384 + 128 MiB), cold",
+    BIG,
+    fill_layers("bench/big", (512, 384, 128)),
+    every=False,
+)
 _b = Scenario(
     "b",
     "100 tags sharing 5 base layers of 8 MiB, 256 KiB each own, cold",
@@ -320,13 +328,7 @@ _d = Scenario(
 SCENARIOS = {
     s.key: s
     for s in (
-        Scenario(
-            "a",
-            "one image of 1 GiB (512 + 384 + 128 MiB), cold",
-            BIG,
-            fill_layers("bench/big", (512, 384, 128)),
-            every=False,
-        ),
+        _a,
         _b,
         Scenario(
             "c100",
@@ -389,9 +391,17 @@ SCENARIOS = {
             warm=True,
         ),
         replace(_c, key="j", title="c1000 with what the tool remembers removed", forget=True),
+        replace(_a, key="ta", title="a over TLS", tls=True),
+        replace(_b, key="tb", title="b over TLS", tls=True),
+        replace(_c, key="tc", title="c1000 over TLS", tls=True),
     )
 }
-GROUPS = {"c": ("c100", "c1000"), "h": ("hb", "hc", "hd"), "all": tuple(SCENARIOS)}
+GROUPS = {
+    "c": ("c100", "c1000"),
+    "h": ("hb", "hc", "hd"),
+    "t": ("ta", "tb", "tc"),
+    "all": tuple(SCENARIOS),
+}
 
 
 def chosen(words):

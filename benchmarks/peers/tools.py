@@ -37,6 +37,7 @@ class Copy:
 class Job:
     copies: tuple
     referrers: bool = False
+    authority: str | None = None  # signs the registries' certificates; without one, no TLS
 
     def pairs(self):
         return [(c, d) for c in self.copies for d in c.destinations]
@@ -62,6 +63,10 @@ class Tool:
     version: tuple
     settings: str
     stateful: bool = False  # remembers something between runs
+
+
+def _without_tls(job):
+    assert not job.authority, "its settings here are for registries without TLS"
 
 
 def host(reference):
@@ -90,8 +95,9 @@ def save(folder, name, content):
 
 def ours(job, folder, state):
     lines = ["[service]", f'database = "sqlite:///{state}/replicator.db"']
+    way = f'ca_file = "{job.authority}"' if job.authority else "plain_http = true"
     for h in job.hosts():
-        lines += ["", f'[registries."{h}"]', 'kind = "distribution"', "plain_http = true"]
+        lines += ["", f'[registries."{h}"]', 'kind = "distribution"', way]
     for n, c in enumerate(job.copies):
         lines += [
             "",
@@ -129,14 +135,25 @@ def regsync(job, folder, state, entry_per_tag=False):
     config = {
         "version": 1,
         "creds": [
-            {"registry": h, "tls": "disabled", "reqConcurrent": 2 * PARALLEL} for h in job.hosts()
+            {
+                "registry": h,
+                "tls": "enabled" if job.authority else "disabled",
+                "reqConcurrent": 2 * PARALLEL,
+            }
+            for h in job.hosts()
         ],
         "defaults": {"parallel": PARALLEL, "skipDockerConfig": True},
         "sync": entries,
     }
     return Plan(
-        [[exe("regsync"), "-c", save(folder, "regsync.json", config), "-v", "warn", "once"]]
+        [[exe("regsync"), "-c", save(folder, "regsync.json", config), "-v", "warn", "once"]],
+        env=_trust(job),
     )
+
+
+def _trust(job):
+    """What makes programs in Go trust the registries."""
+    return {"SSL_CERT_FILE": job.authority} if job.authority else {}
 
 
 # Makes skopeo keep its blob cache in the state folder, also for root.
@@ -144,6 +161,7 @@ _OWN_CACHE = {"_CONTAINERS_ROOTLESS_UID": "1000"}
 
 
 def skopeo(job, folder, state):
+    _without_tls(job)
     # It takes the destination on its command line, and keeps the source's last component.
     runs = {}
     for c, d in job.pairs():
@@ -179,6 +197,7 @@ def skopeo(job, folder, state):
 
 
 def image_syncer(job, folder, state):
+    _without_tls(job)
     auth = {h: {"username": "", "password": "", "insecure": True} for h in job.hosts()}
     images = {
         c.source if c.every else f"{c.source}:{','.join(c.tags)}": list(c.destinations)
@@ -200,6 +219,7 @@ def image_syncer(job, folder, state):
 
 
 def dregsy(job, folder, state):
+    _without_tls(job)
     tasks = {}
     for c, d in job.pairs():
         mapping = {"from": path(c.source), "to": path(d), "platform": "all"}
@@ -224,6 +244,7 @@ def dregsy(job, folder, state):
 
 
 def ocync(job, folder, state, images=50):
+    _without_tls(job)
     name = {h: f"r{n}" for n, h in enumerate(job.hosts())}
     registries = {
         n: {
@@ -265,13 +286,13 @@ def crane(job, folder, state):
         if not c.every
         for t in c.tags
     ]
-    return Plan(whole + named, parallel=4)
+    return Plan(whole + named, parallel=4, env=_trust(job))
 
 
 def oras(job, folder, state):
-    flags = ["--from-plain-http", "--to-plain-http", "--no-tty", "--concurrency", str(PARALLEL)] + (
-        ["-r"] if job.referrers else []
-    )
+    flags = ["--no-tty", "--concurrency", str(PARALLEL)] + (["-r"] if job.referrers else [])
+    if not job.authority:
+        flags += ["--from-plain-http", "--to-plain-http"]
     return Plan(
         [
             [exe("oras"), "cp", *flags, f"{c.source}:{t}", f"{d}:{t}"]
@@ -279,10 +300,12 @@ def oras(job, folder, state):
             for t in c.tags
         ],
         parallel=PARALLEL,
+        env=_trust(job),
     )
 
 
 def regctl(job, folder, state):
+    _without_tls(job)
     flags = ["--referrers", "--digest-tags"] if job.referrers else []
     hosts = [f"--host=reg={h},tls=disabled" for h in job.hosts()]
     return Plan(
