@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -95,7 +94,7 @@ def cancel_run(context: typer.Context, run: Run) -> None:
 
 async def _cancel(session: Session, run: str) -> RunRecord:
     async with bootstrap.open_queue(session.config()) as queue:
-        record = await queue.cancel(run, datetime.now(UTC))
+        record = await queue.cancel(run, queue.clock())
     await bootstrap.write_down(session.config(), "cancel", "run", record.id)
     return record
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -36,6 +36,11 @@ class Queue:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """Tells the time by which others judge what is written here."""
+        return self._database.clock
 
     async def add(
         self,
