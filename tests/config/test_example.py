@@ -11,9 +11,11 @@ import pytest
 from replicator.config import Config, RegistryEntry, ServiceSettings, load_config
 from replicator.config.load import service_table
 from replicator.config.notify import notify_table
+from replicator.config.oidc import oidc_table
 from replicator.config.registries import TIMEOUTS, credential_table, registry_table
 from replicator.config.rules import REPOSITORIES, RULE, TAGS
 from replicator.errors import ConfigError
+from replicator.oidc.settings import OidcSettings
 from replicator.planning.rule import Origin, RepositorySelection, Rule, TagSelection
 from replicator.planning.validation import check_rules
 from replicator.registry.settings import CredentialSource, RegistrySettings, Timeouts, Tls
@@ -26,6 +28,7 @@ KEY = re.compile(r"(#?)([a-z_]+) = .+")
 # Section of the file → the keys that are read there.
 SECTIONS = {
     "service": service_table(HERE).keys,
+    "service.oidc": oidc_table(HERE).keys,
     'registries."registry.example.com"': registry_table(HERE).keys,
     'registries."registry.example.com".credential': credential_table(HERE).keys,
     'registries."registry.example.com".timeouts': TIMEOUTS,
@@ -35,7 +38,7 @@ SECTIONS = {
     "notify": notify_table(HERE).keys,
 }
 # Keys that are tables of their own in the example.
-TABLES = {"credential", "timeouts", "repositories", "tags"}
+TABLES = {"credential", "timeouts", "repositories", "tags", "oidc"}
 
 
 def names_of(kind: type) -> set[str]:
@@ -59,6 +62,8 @@ def test_every_field_can_be_configured() -> None:
 
     assert set(SECTIONS["service"]) == names_of(ServiceSettings)
     entry = names_of(RegistryEntry) - {"settings", "logins"}
+    client = {"client_secret_file", "client_secret_env"}
+    assert set(oidc_table(HERE).keys) == names_of(OidcSettings) - {"client_secret"} | client
     assert set(registry_table(HERE).keys) == registry | entry | {"insecure"}
     assert set(credential_table(HERE).keys) == names_of(CredentialSource)
     assert set(TIMEOUTS) == names_of(Timeouts)
@@ -77,9 +82,12 @@ def test_what_the_example_switches_on_is_the_default() -> None:
     config = load_config(EXAMPLE, {})
     (rule,) = config.rules
     (entry,) = config.registries.values()
+    oidc = config.service.oidc
+    assert oidc is not None
     database = f"sqlite:///{EXAMPLE.parent}/replicator.db"
 
-    assert config.service == replace(ServiceSettings(), database=database)
+    assert config.service == replace(ServiceSettings(), database=database, oidc=oidc)
+    assert oidc == OidcSettings(oidc.issuer, oidc.client_id, oidc.url, grants=oidc.grants)
     assert ServiceSettings().database == "sqlite:///replicator.db"
     assert entry.settings == RegistrySettings("registry.example.com")
     assert rule == Rule(rule.name, rule.source, rule.destinations, origin=Origin.FILE)

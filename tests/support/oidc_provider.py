@@ -31,7 +31,8 @@ def oidc_provider(
 ) -> Iterator[str]:
     """Run a provider for services that browsers reach at *urls*; gives its issuer."""
     node = shutil.which("node")
-    assert node and _PACKAGE.exists(), f"there is no {_PACKAGE}; `make tools` installs it"
+    assert node, "there is no node, which the provider of logins runs in"
+    assert _PACKAGE.exists(), f"there is no {_PACKAGE}; `make tools` installs it"
     client = {
         "client_id": CLIENT_ID,
         "client_secret": CLIENT_SECRET,
