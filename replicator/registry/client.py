@@ -72,8 +72,12 @@ class Registry:
         return str(self._sender.gate.origin)
 
     def divide_limits(self, among: int) -> None:
-        """Keep to one part of the limits, as so many processes share the registry."""
+        """Keep to one part of the limits, as so many processes share the registry.
+
+        Those of its mirrors, and of an API that its vendor has elsewhere, are divided alike.
+        """
         self._sender.limits.divide(among)
+        self._mirrors.divide_limits(among)
 
     @property
     def knowledge(self) -> Knowledge:

@@ -40,6 +40,8 @@ class MirrorClient(Protocol):
 
     def repository(self, path: str) -> RepositoryReader: ...
 
+    def divide_limits(self, among: int) -> None: ...
+
     async def aclose(self) -> None: ...
 
 
@@ -118,6 +120,11 @@ class Mirrors:
                 return found
         return None
 
+    def divide_limits(self, among: int) -> None:
+        """Keep to one part of the limits of each, as so many processes read from them."""
+        for mirror in self._mirrors:
+            mirror.divide_limits(among)
+
     def upstream_failed(self) -> None:
         """Note that the registry itself cannot be reached, so that nobody waits for it again."""
         self._upstream_down_until = self._clock.monotonic() + _PAUSE
@@ -189,6 +196,7 @@ class _Mirror:
         self._listener = listener
         self._clock = clock
         self._client: MirrorClient | None = None
+        self._among = 1
         self._failures = 0
         self._paused_until = float("-inf")
         self._is_distrusted = False
@@ -206,7 +214,13 @@ class _Mirror:
         """Open what mirrors the repository at *path*. Raises InvalidReference."""
         if self._client is None:
             self._client = self._open(self._settings)
+            self._client.divide_limits(self._among)
         return self._client.repository(self._prefix + path)
+
+    def divide_limits(self, among: int) -> None:
+        self._among = among
+        if self._client is not None:
+            self._client.divide_limits(among)
 
     async def pieces(
         self, path: str, verifier: Verifier, givers: list[_Mirror]

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Final
+from weakref import WeakSet
 
 from replicator.registry.bandwidth import BandwidthHours, bandwidth_at
 from replicator.registry.circuit import Circuit
@@ -133,6 +134,7 @@ class Limits:
         self._requests_per_second = requests_per_second
         self._bandwidth = bandwidth
         self._among = 1
+        self._beside = WeakSet[Limits]()
         self._ceiling = max(1, max_concurrency)
         self._most_bodies = max(1, min(max_blobs, max_concurrency - 1))
         self._allowed = float(self._ceiling)
@@ -160,6 +162,24 @@ class Limits:
         self._request_rate.per_second = self._requests_per_second / among
         self._set_byte_rate()
         self._allow(allowed * self._ceiling)
+        for other in self._beside:
+            other.divide(among)
+
+    def beside(self) -> Limits:
+        """Return limits for another origin of the same registry: as many of all but bytes.
+
+        They are divided together with these.
+        """
+        other = Limits(
+            max_concurrency=self._max_concurrency,
+            max_blobs=self._max_blobs,
+            requests_per_second=self._requests_per_second,
+            bandwidth=(),
+            clock=self._clock,
+        )
+        other.divide(self._among)
+        self._beside.add(other)
+        return other
 
     def request(self) -> AbstractAsyncContextManager[None]:
         """Hold a place for a request whose bodies are small."""

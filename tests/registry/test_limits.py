@@ -248,6 +248,18 @@ async def test_the_parts_are_never_more_than_the_whole_and_it_comes_back(most, b
     assert places_of(these) == whole
 
 
+async def test_another_origin_of_the_registry_has_the_same_limits_divided_alike():
+    these = limits()
+    before = these.beside()
+
+    these.divide(2)
+    after = these.beside()
+
+    assert places_of(before) == places_of(after) == places_of(these)
+    these.divide(1)
+    assert places_of(before) == places_of(after) == places_of(limits())
+
+
 async def test_a_throttled_registry_stays_so_when_somebody_joins():
     patience = Patience()
     these = limits(patience)

@@ -12,6 +12,7 @@ from replicator.oci.digest import Digest
 from replicator.oci.reference import Tag
 from replicator.oci.verify import Verifier
 from replicator.registry.client import open_registry
+from replicator.registry.mirrors import Mirrors
 from replicator.registry.settings import Credentials, RegistrySettings
 from tests.registry.clients import Heard, Patience, read
 from tests.support import faults as fault
@@ -449,3 +450,38 @@ async def test_mirrors_of_a_mirror_are_not_asked(connect, upstream, mirror, seco
 def test_a_mirror_that_can_hold_no_repository_is_refused(connect, url):
     with pytest.raises(ConfigError, match="mirrors: "):
         connect(url)
+
+
+class Shared:
+    """A mirror that writes down among how many processes it is shared."""
+
+    def __init__(self):
+        self.among = None
+
+    def divide_limits(self, among):
+        self.among = among
+
+    def repository(self, path):
+        return self
+
+    async def resolve(self, tag):
+        raise NotFound("not here")
+
+
+async def test_the_limits_of_mirrors_are_divided_also_of_one_opened_later(patience):
+    opened = {}
+    mirrors = Mirrors(
+        RegistrySettings("a.io", mirrors=("https://one.io", "https://two.io")),
+        {name: RegistrySettings(name, resolve_tags=True) for name in ("one.io", "two.io")},
+        open_mirror=lambda settings: opened.setdefault(settings.name, Shared()),
+        listener=lambda event: None,
+        clock=patience.clock,
+    )
+
+    mirrors.divide_limits(2)
+    await mirrors.resolve("team/app", Tag("1"))
+    first = {name: each.among for name, each in opened.items()}
+    mirrors.divide_limits(3)
+
+    assert first == {"one.io": 2, "two.io": 2}
+    assert {name: each.among for name, each in opened.items()} == {"one.io": 3, "two.io": 3}

@@ -198,15 +198,7 @@ class Vendors:
 
     def _elsewhere(self, gate: Gate, authorizer: Authorizer) -> Sender:
         """Return what sends to another origin, with limits of its own."""
-        settings = self._sender.settings
-        limits = Limits(
-            max_concurrency=settings.max_concurrency,
-            max_blobs=settings.max_blobs,
-            requests_per_second=settings.requests_per_second,
-            bandwidth=(),
-            clock=self._sender.clock,
-        )
-        return self._sending(gate, authorizer, limits)
+        return self._sending(gate, authorizer, self._sender.limits.beside())
 
     def _here(self, authorizer: Authorizer) -> Sender:
         """Return what sends to the registry's own origin, within its limits."""
