@@ -32,3 +32,16 @@ def docker_config_file(environment: Mapping[str, str]) -> Path:
         return Path(folder) / "config.json"
     # Not Path.home(): a container may run as a user who has no home.
     return Path(environment.get("HOME", "/")) / ".docker" / "config.json"
+
+
+def login_files(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return where logins are looked for: in Docker's file, then in that of podman and skopeo."""
+    if named := environment.get("REGISTRY_AUTH_FILE"):
+        return docker_config_file(environment), Path(named)
+    home = Path(environment.get("HOME", "/"))
+    folders = [
+        environment.get("XDG_RUNTIME_DIR"),  # it is gone after a restart
+        environment.get("XDG_CONFIG_HOME") or home / ".config",
+    ]
+    podmans = (Path(each) / "containers" / "auth.json" for each in folders if each)
+    return docker_config_file(environment), *podmans

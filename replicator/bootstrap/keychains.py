@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from replicator.bootstrap.docker_logins import docker_config_file
+from replicator.bootstrap.docker_logins import login_files
 from replicator.registry.cloud.keychain import CloudKeychain
-from replicator.registry.docker_config import DockerKeychain
+from replicator.registry.docker_config import DockerKeychain, paths_with_logins
 from replicator.registry.keychain import ConfiguredKeychain, FirstOf
+from replicator.registry.logins_by_path import login_for
 
 if TYPE_CHECKING:
     from replicator.config import Config
     from replicator.registry.keychain import Keychain
-    from replicator.registry.settings import Credentials, CredentialSource
+    from replicator.registry.settings import Credentials, CredentialSource, RegistrySettings
 
 
 def keychain(config: Config) -> Keychain:
@@ -24,7 +26,25 @@ def keychain(config: Config) -> Keychain:
     configured = FirstOf(named_secrets(config), CloudKeychain(clouds))
     if not config.service.docker_config:
         return configured
-    return FirstOf(configured, DockerKeychain(docker_config_file(os.environ)))
+    return FirstOf(configured, *map(DockerKeychain, login_files(os.environ)))
+
+
+def with_paths(settings: RegistrySettings, config: Config) -> RegistrySettings:
+    """Add to the paths that have a login of their own those of which Docker's logins know.
+
+    What the configuration has a login for is not looked up anywhere else, nor what is below it.
+    Raises ConfigError.
+    """
+    entry = config.registries.get(settings.name)
+    if not config.service.docker_config or (entry and entry.credential):
+        return settings
+    found = dict.fromkeys(
+        path
+        for file in login_files(os.environ)
+        for path in paths_with_logins(file, settings.name)
+        if not login_for(path, settings.logins)
+    )
+    return replace(settings, logins=(*settings.logins, *found)) if found else settings
 
 
 def named_secrets(config: Config) -> Keychain:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from replicator.bootstrap.keychains import keychain, named_secrets
+from replicator.bootstrap.keychains import keychain, named_secrets, with_paths
 from replicator.registry.client import open_registry
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from replicator.registry.facts import Facts
     from replicator.registry.keychain import Keychain
     from replicator.registry.pull_budget import SharedPulls
-    from replicator.registry.settings import Credentials
+    from replicator.registry.settings import Credentials, RegistrySettings
     from replicator.service.protocols import Repository
     from replicator.service.registries import Registries
 
@@ -39,11 +39,16 @@ async def open_registries(
     from replicator.service.registries import Registries
 
     entries = {name: entry.settings for name, entry in config.registries.items()}
+    opened = partial(
+        open_registry, keychain=keychain(config), entries=entries, facts=facts, pulls=pulls
+    )
+
+    def open_one(settings: RegistrySettings, *, listener: Listener) -> Registry:
+        return opened(with_paths(settings, config), listener=listener)
+
     async with Registries(
         entries,
-        open_registry=partial(
-            open_registry, keychain=keychain(config), entries=entries, facts=facts, pulls=pulls
-        ),
+        open_registry=open_one,
         open_layout=_open_layout,
         listener=listener,
         configured=named_secrets(config),
@@ -59,10 +64,10 @@ async def open_one_registry(
     from replicator.registry.settings import RegistrySettings
 
     entry = config.registries.get(name)
-    registry = open_registry(
-        entry.settings if entry else RegistrySettings(name),
-        keychain=logins or keychain(config),
-    )
+    settings = entry.settings if entry else RegistrySettings(name)
+    if logins is None:
+        settings, logins = with_paths(settings, config), keychain(config)
+    registry = open_registry(settings, keychain=logins)
     try:
         yield registry
     finally:

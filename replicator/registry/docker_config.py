@@ -24,11 +24,17 @@ class DockerKeychain:
     async def credentials_for(self, registry: str) -> Credentials | None:
         """Return the login for *registry*. Raises ConfigError for one that cannot be read."""
         file = DockerFile.read(self._path)
-        if helper := file.helper(registry):
+        # Helpers know hosts alone; what is for a path of one is in the file.
+        if "/" not in registry and (helper := file.helper(registry)):
             program = CredentialHelper(helper, environment=self._environment)
             if (credentials := await program.get(server_name(registry))) is not None:
                 return credentials
         return file.login(registry)
+
+
+def paths_with_logins(path: Path, registry: str) -> tuple[str, ...]:
+    """Return the paths of *registry* that the file at *path* has logins for. Raises ConfigError."""
+    return DockerFile.read(path).paths(registry)
 
 
 async def store_login(

@@ -34,8 +34,8 @@ def server_name(registry: str) -> str:
 class DockerFile:
     """A Docker configuration file; *content* is the whole of it.
 
-    A key counts for exactly the host it names. Keys of single repositories, which other tools
-    write, count for none.
+    A key counts for exactly the host it names, or, as podman and skopeo write it, for what is
+    below a path of a host.
     """
 
     path: Path
@@ -67,12 +67,26 @@ class DockerFile:
         return self._text(self.content.get("credsStore"), "credsStore")
 
     def login(self, registry: str) -> Credentials | None:
-        """Return the login that is written in the file. Raises ConfigError if it is damaged."""
+        """Return the login that is written in the file. Raises ConfigError if it is damaged.
+
+        *registry* may be a path of one: then it is that for what is below the path.
+        """
         logins = self._section("auths")
         for key in _keys(logins, registry):
             if (credentials := self._credentials(f"auths.{key}", logins[key])) is not None:
                 return credentials
         return None
+
+    def paths(self, registry: str) -> tuple[str, ...]:
+        """Return the paths of *registry* that have logins of their own. Raises ConfigError."""
+        logins = self._section("auths")
+        places = {key: _place(key) for key in logins}
+        return tuple(
+            place.partition("/")[2]
+            for key, place in places.items()
+            if place.startswith(f"{registry}/")
+            and self._credentials(f"auths.{key}", logins[key]) is not None
+        )
 
     def keep(self, registry: str, credentials: Credentials) -> None:
         """Put a login in the place of those that *registry* has."""
@@ -143,18 +157,19 @@ class DockerFile:
 
 
 def _keys(section: Iterable[str], registry: str) -> list[str]:
-    """Return the keys that name *registry*, the one that Docker writes first."""
-    keys = [key for key in section if canonical_registry(_host(key)) == registry]
+    """Return the keys that name *registry*, or a place there, the one that Docker writes first."""
+    keys = [key for key in section if _place(key) == registry]
     return sorted(keys, key=lambda key: (key != server_name(registry), key != registry))
 
 
-def _host(key: str) -> str:
-    """Return the host of a key; empty if the key is for less than a host."""
+def _place(key: str) -> str:
+    """Return the host of a key, with the path where it is for less; empty if it is for neither."""
     scheme, separator, place = key.rpartition("://")
+    host, slash, path = place.partition("/")
     if not separator:
-        return key if "/" not in key else ""
-    host, _, path = place.partition("/")
-    return host if scheme in ("https", "http") and path in _OLD_PATHS else ""
+        return f"{canonical_registry(host)}{slash}{path}" if host else ""
+    is_host = scheme in ("https", "http") and path in _OLD_PATHS
+    return canonical_registry(host) if is_host else ""
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -248,6 +248,30 @@ class TestQuay:
         assert asked(requests, host) <= 12
         assert asked(requests, destination.host) == 0
 
+    @pytest.mark.parametrize("variable", ["DOCKER_CONFIG", "REGISTRY_AUTH_FILE"])
+    async def test_robots_of_two_organisations_are_found_where_docker_and_podman_keep_logins(
+        self, stage, tmp_path, variable
+    ):
+        robots = {"one+sync": "first", "two+sync": "second"}
+        quay = FakeQuay(robots, organisations=("one", "two"), private=("one", "two"))
+        quay.tokens.creators = {"two+sync"}
+        quay.tokens.only_own = True
+        host = (await stage.start(quay.registry)).host
+        logins = {
+            f"{host}/{name.partition('+')[0]}": {"username": name, "password": password}
+            for name, password in robots.items()
+        }
+        file = tmp_path / "config.json"
+        file.write_text(json.dumps({"auths": logins}))
+        stage.variables[variable] = str(tmp_path if variable == "DOCKER_CONFIG" else file)
+        image = store_image(quay.storage, "one/app", "v1")
+        stage.write_rule(f"{host}/one/app", f"{host}/two/app", registries=entry(host, kind="quay"))
+
+        code, report = await stage.run()
+
+        assert (code, report["counts"]["copied"]) == (0, 1), report
+        assert quay.storage.resolve("two/app", "v1") == image.digest
+
     async def test_a_tag_that_moves_and_takes_its_old_digest_away_is_copied_as_it_is_now(
         self, stage, quay
     ):

@@ -44,6 +44,7 @@ class QuayTokens(TokenService):
         self.created: set[str] = set()
         self.exists: Callable[[str], bool] = lambda name: name in self.created
         self.is_read_only: Callable[[], bool] = lambda: False
+        self.only_own = False  # robots may do nothing outside their organisation
         self.locked_until = 0.0
         self._failures = 0
 
@@ -103,7 +104,8 @@ class QuayTokens(TokenService):
 
     def granted(self, user: str, access: Access) -> frozenset[str]:
         namespace = access.name.partition("/")[0]
-        if namespace not in self.organisations:
+        is_foreign = self.only_own and user.partition("+")[0] != namespace
+        if namespace not in self.organisations or is_foreign:
             return frozenset()
         if not user:
             hidden = namespace in self.private or not self.exists(access.name)

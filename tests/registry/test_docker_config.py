@@ -12,7 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from replicator.errors import ConfigError, ReplicatorError
-from replicator.registry.docker_config import DockerKeychain, erase_login, store_login
+from replicator.registry.docker_config import (
+    DockerKeychain,
+    erase_login,
+    paths_with_logins,
+    store_login,
+)
 from replicator.registry.settings import Credentials
 
 HOST = "registry.example.com"
@@ -97,6 +102,21 @@ class TestReading:
     )
     async def test_a_key_for_anything_else_does_not(self, path, key):
         assert await found(path, {"auths": {key: auth()}}) is None
+
+    async def test_a_key_with_a_path_is_for_what_is_below_it(self, path):
+        bob = Credentials("bob", "builder")
+        logins = {HOST: auth(), f"{HOST}/team": auth("bob:builder"), f"{HOST}/empty": {}}
+
+        assert await found(path, {"auths": logins, "credsStore": "none"}, f"{HOST}/team") == bob
+        assert await found(path, {"auths": logins}) == ALICE
+        assert await found(path, {"auths": logins}, f"{HOST}/other") is None
+        assert paths_with_logins(path, HOST) == ("team",)
+        assert paths_with_logins(path, "other.example.com") == ()
+
+    @pytest.mark.parametrize("host", ["docker.io", "index.docker.io"])
+    async def test_paths_of_docker_hub_are_known_by_its_names(self, path, host):
+        assert await found(path, {"auths": {f"{host}/acme": auth()}}, "docker.io/acme") == ALICE
+        assert paths_with_logins(path, "docker.io") == ("acme",)
 
     @pytest.mark.parametrize("key", [HUB, "docker.io", "index.docker.io", "https://docker.io/v1/"])
     async def test_docker_hub_is_known_by_its_names(self, path, key):
