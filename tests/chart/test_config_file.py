@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicator.config.load import load_config
+from replicator.oidc.settings import Grant
+from replicator.service.identity import Role
 from replicator.service.rulebook import check_rules
 from tests.support.chart import VALUES, objects, of_kind
 
@@ -48,6 +50,8 @@ def test_it_says_what_the_values_say(tmp_path):
     assert config.service.concurrency == 16
     assert config.service.confirm_share == 0.05
     assert config.service.secret_key_file == Path("/etc/replicator-key/secret-key")
+    assert config.service.oidc.client_secret.file == Path("/run/secrets/oidc/client-secret")
+    assert config.service.oidc.grants[1] == Grant("payments", Role.OPERATOR, ("payments-*",))
     assert hub.credential.password_file == Path("/run/secrets/hub/password")
     assert hub.settings.mirrors == ("https://mirror.example.com",)
     assert registry.credential.username == "robot$mirror"
