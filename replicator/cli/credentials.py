@@ -9,7 +9,7 @@ import typer
 from replicator import bootstrap
 from replicator.cli.groups import examples, group
 from replicator.cli.login import ask_credentials, registry_name
-from replicator.cli.options import Json
+from replicator.cli.options import Json, PasswordStdin, Username
 from replicator.cli.session import Session, session_of
 
 if TYPE_CHECKING:
@@ -53,12 +53,8 @@ def set_credential(
     host: Annotated[
         str, typer.Option(metavar="HOST", help="The registry it is for, and no other.")
     ],
-    username: Annotated[
-        str, typer.Option("-u", "--username", metavar="NAME", help="Asked for if left out.")
-    ] = "",
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
-    ] = False,
+    username: Username = "",
+    password_stdin: PasswordStdin = False,
 ) -> None:
     """Keep a login, instead of the one of that name. It takes effect at once, in services, too.
 

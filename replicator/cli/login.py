@@ -11,6 +11,7 @@ import typer
 from replicator import bootstrap
 from replicator.cli.completion import complete_registries
 from replicator.cli.groups import examples
+from replicator.cli.options import PasswordStdin, Username
 from replicator.cli.session import Session, session_of
 from replicator.errors import ConfigError
 
@@ -39,12 +40,8 @@ _Host = Annotated[
 def login(
     context: typer.Context,
     host: _Host,
-    username: Annotated[
-        str, typer.Option("-u", "--username", metavar="NAME", help="Asked for if left out.")
-    ] = "",
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
-    ] = False,
+    username: Username = "",
+    password_stdin: PasswordStdin = False,
 ) -> None:
     """Log in to a registry, and keep the login where Docker keeps it.
 

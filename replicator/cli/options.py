@@ -33,3 +33,11 @@ Run: TypeAlias = Annotated[
 ]
 
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+Username: TypeAlias = Annotated[
+    str, typer.Option("-u", "--username", metavar="NAME", help="Asked for if left out.")
+]
+
+PasswordStdin: TypeAlias = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+]

@@ -27,6 +27,15 @@ app = group("Show the registries that are known, add others, and try them.")
 app.command(epilog=registry_editing.ADD_EXAMPLES)(registry_editing.add)
 app.command(epilog=registry_editing.DELETE_EXAMPLES)(registry_editing.delete)
 
+_Host = Annotated[
+    str,
+    typer.Argument(
+        metavar="HOST",
+        help="The registry, as references have it.",
+        autocompletion=complete_registries,
+    ),
+]
+
 
 @app.command(
     name="list", epilog=examples("replicate registry list", "replicate registry list --json")
@@ -55,14 +64,7 @@ def list_registries(context: typer.Context, json: Json = False) -> None:
 )
 def check(
     context: typer.Context,
-    host: Annotated[
-        str,
-        typer.Argument(
-            metavar="HOST",
-            help="The registry, as references have it.",
-            autocompletion=complete_registries,
-        ),
-    ],
+    host: _Host,
     repository: Annotated[
         str | None, typer.Option(metavar="PATH", help="Try this repository as well.")
     ] = None,
@@ -119,14 +121,7 @@ async def _probe(
 )
 def show(
     context: typer.Context,
-    host: Annotated[
-        str,
-        typer.Argument(
-            metavar="HOST",
-            help="The registry, as references have it.",
-            autocompletion=complete_registries,
-        ),
-    ],
+    host: _Host,
     json: Json = False,
 ) -> None:
     """Show how a registry is reached, and what the last check of it has shown."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -14,8 +13,9 @@ import msgspec
 from replicator.errors import NotDelivered, ReplicatorError
 from replicator.notify.message import Message
 from replicator.notify.settings import Channel
-from replicator.notify.telling import Notice, Occasion, RuleStanding, State, Told, Topic, next_told
-from replicator.store.notifications import Key, LatestRun
+from replicator.notify.telling import Notice, Occasion, State, Told, Topic, next_told
+from replicator.store.notifications import Key
+from replicator.store.records import LatestRun
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Notifier:
 
     async def look(self) -> None:
         """Look once, and tell what is due."""
-        standings = [_standing(latest) for latest in await self._kept.latest_runs()]
+        standings = await self._kept.latest_runs()
         now = self._clock()
         names = [channel.name for channel in self._channels]
         await self._kept.change(names, lambda known: self._decide(known, standings, now))
@@ -93,7 +93,7 @@ class Notifier:
                 group.create_task(self._tell(channel))
 
     def _decide(
-        self, known: Mapping[Key, Any], standings: Sequence[RuleStanding], now: datetime
+        self, known: Mapping[Key, Any], standings: Sequence[LatestRun], now: datetime
     ) -> Mapping[Key, Any]:
         changed = {}
         for channel in self._channels:
@@ -131,12 +131,6 @@ class Notifier:
         else:
             await self._kept.arrived(claimed, self._clock())
             _log.info("notice delivered", extra={"channel": channel.name, "notices": len(claimed)})
-
-
-def _standing(latest: LatestRun) -> RuleStanding:
-    objective = msgspec.convert(latest.objective, timedelta | None)
-    known = {each.name: getattr(latest, each.name) for each in fields(LatestRun)}
-    return RuleStanding(**{**known, "objective": objective})
 
 
 def _told(row: Mapping[str, Any]) -> Told:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from replicator.store.records import RunState
+from replicator.store.records import LatestRun, RunState
 from replicator.values import dataclass
 
 # Of the same state of a rule nothing more is told for so long.
@@ -37,25 +37,6 @@ class State(enum.StrEnum):
 
     WELL = "well"
     BROKEN = "broken"
-
-
-@dataclass(frozen=True, slots=True)
-class RuleStanding:
-    """How a rule stands: its newest finished run, and since when it is in step.
-
-    *number* and *run* are of that run, *counts* its tags by what became of them. *in_step_at* is
-    when its last good run began, None if there is none; *objective* how old that may be.
-    """
-
-    rule: str
-    number: int
-    run: str
-    state: RunState
-    finished_at: datetime
-    error: str
-    counts: Mapping[str, int]
-    in_step_at: datetime | None
-    objective: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +75,7 @@ class Told:
 
 def next_told(
     topic: Topic,
-    standing: RuleStanding,
+    standing: LatestRun,
     before: Told | None,
     occasions: frozenset[Occasion],
     now: datetime,
@@ -121,7 +102,7 @@ def next_told(
     return before
 
 
-def _state(topic: Topic, standing: RuleStanding, now: datetime) -> State:
+def _state(topic: Topic, standing: LatestRun, now: datetime) -> State:
     if topic is Topic.RUNS:
         broken = standing.state in (RunState.FAILED, RunState.PARTIAL)
     else:
@@ -131,14 +112,14 @@ def _state(topic: Topic, standing: RuleStanding, now: datetime) -> State:
     return State.BROKEN if broken else State.WELL
 
 
-def _is_repeated(topic: Topic, standing: RuleStanding, before: Told, now: datetime) -> bool:
+def _is_repeated(topic: Topic, standing: LatestRun, before: Told, now: datetime) -> bool:
     newer = standing.number > before.run or topic is Topic.LAG
     quiet = before.told_at is not None and now - before.told_at < QUIET
     return before.state is State.BROKEN and before.told_at is not None and newer and not quiet
 
 
 def _with_notice(
-    told: Told, standing: RuleStanding, occasions: frozenset[Occasion], now: datetime
+    told: Told, standing: LatestRun, occasions: frozenset[Occasion], now: datetime
 ) -> Told:
     """Let the state be told, if anybody wants that; what nobody wants counts as told."""
     notice = _WRITERS[told.topic, told.state](standing, now)
@@ -148,7 +129,7 @@ def _with_notice(
 
 
 def _content(
-    standing: RuleStanding, before: Told | None, occasions: frozenset[Occasion], now: datetime
+    standing: LatestRun, before: Told | None, occasions: frozenset[Occasion], now: datetime
 ) -> Told | None:
     """Tell of changes; what comes within QUIET of the last time is told together after it."""
     if Occasion.CHANGE not in occasions:
@@ -166,7 +147,7 @@ def _content(
     return replace(before, run=standing.number, due_at=due_at, pending=notice)
 
 
-def _failed(standing: RuleStanding, now: datetime) -> Notice:
+def _failed(standing: LatestRun, now: datetime) -> Notice:
     counts = standing.counts
     troubles = [f"{counts[name]} {name}" for name in _TROUBLES if counts.get(name)]
     why = standing.error or (f"tags: {', '.join(troubles)}" if troubles else "")
@@ -174,11 +155,11 @@ def _failed(standing: RuleStanding, now: datetime) -> Notice:
     return _notice(Occasion.FAILURE, standing, now, text)
 
 
-def _recovered(standing: RuleStanding, now: datetime) -> Notice:
+def _recovered(standing: LatestRun, now: datetime) -> Notice:
     return _notice(Occasion.RECOVERY, standing, now, f"rule {standing.rule} is well again")
 
 
-def _late(standing: RuleStanding, now: datetime) -> Notice:
+def _late(standing: LatestRun, now: datetime) -> Notice:
     if standing.in_step_at is None:
         how = "was never in step"
     else:
@@ -188,18 +169,18 @@ def _late(standing: RuleStanding, now: datetime) -> Notice:
     return _notice(Occasion.LAG, standing, now, text)
 
 
-def _in_time(standing: RuleStanding, now: datetime) -> Notice:
+def _in_time(standing: LatestRun, now: datetime) -> Notice:
     return _notice(Occasion.RECOVERY, standing, now, f"rule {standing.rule} is in step again")
 
 
-def _changed(standing: RuleStanding, now: datetime, changes: Mapping[str, int]) -> Notice:
+def _changed(standing: LatestRun, now: datetime, changes: Mapping[str, int]) -> Notice:
     parts = [f"{number} {name}" for name, number in changes.items() if number]
     text = f"rule {standing.rule} changed tags: {', '.join(parts)}"
     notice = _notice(Occasion.CHANGE, standing, now, text)
     return replace(notice, facts={**notice.facts, "changes": dict(changes)})
 
 
-def _notice(occasion: Occasion, standing: RuleStanding, now: datetime, text: str) -> Notice:
+def _notice(occasion: Occasion, standing: LatestRun, now: datetime, text: str) -> Notice:
     facts = {
         "state": standing.state.value,
         "counts": dict(standing.counts),
@@ -218,7 +199,7 @@ def _duration(span: timedelta) -> str:
 
 _CHANGES: Final = ("copied", "pruned")
 _TROUBLES: Final = ("failed", "blocked", "conflict", "deferred")
-_WRITERS: Final[Mapping[tuple[Topic, State], Callable[[RuleStanding, datetime], Notice]]] = {
+_WRITERS: Final[Mapping[tuple[Topic, State], Callable[[LatestRun, datetime], Notice]]] = {
     (Topic.RUNS, State.BROKEN): _failed,
     (Topic.RUNS, State.WELL): _recovered,
     (Topic.LAG, State.BROKEN): _late,

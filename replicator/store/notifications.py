@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
+import msgspec
 from sqlalchemy import delete, func, select, tuple_, update
 
 from replicator.store.database import Database
 from replicator.store.operating_tables import notification
-from replicator.store.records import RunState
+from replicator.store.records import LatestRun, RunState
 from replicator.store.tables import rule, run
 from replicator.store.upsert import upsert
-from replicator.values import dataclass
 
 # Channel, rule, topic.
 Key: TypeAlias = tuple[str, str, str]
@@ -25,21 +25,6 @@ _FIRST_DELAY: Final = timedelta(seconds=30)
 _MOST_DOUBLINGS: Final = 7
 # After so many tries, which is after about five hours, a message is given up.
 MOST_ATTEMPTS: Final = 12
-
-
-@dataclass(frozen=True, slots=True)
-class LatestRun:
-    """The newest finished run of an enabled rule, and when its last good one began."""
-
-    rule: str
-    number: int
-    run: str
-    state: RunState
-    finished_at: datetime
-    error: str
-    counts: Mapping[str, int]
-    in_step_at: datetime | None
-    objective: Any
 
 
 class Notifications:
@@ -63,7 +48,7 @@ class Notifications:
                     row.error,
                     row.counts,
                     row.in_step_at,
-                    row.objective,
+                    msgspec.convert(row.objective, timedelta | None),
                 )
                 for row in rows
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from replicator.oci.digest import Digest
@@ -131,6 +131,25 @@ class RunRecord:
     def began_at(self) -> datetime | None:
         """When it was first taken up; None while it waits for that."""
         return None if self.queued_at is not None and not self.attempt else self.started_at
+
+
+@dataclass(frozen=True, slots=True)
+class LatestRun:
+    """The newest finished run of a rule, and since when the rule is in step.
+
+    *counts* are its tags by what became of them. *in_step_at* is when the last good run began,
+    None if there was none; *objective* how old that may be.
+    """
+
+    rule: str
+    number: int
+    run: str
+    state: RunState
+    finished_at: datetime
+    error: str
+    counts: Mapping[str, int]
+    in_step_at: datetime | None
+    objective: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

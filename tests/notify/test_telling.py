@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replicator.notify.telling import QUIET, Occasion, RuleStanding, State, Topic, next_told
-from replicator.store.records import RunState
+from replicator.notify.telling import QUIET, Occasion, State, Topic, next_told
+from replicator.store.records import LatestRun, RunState
 from tests.store.values import HOUR, NOON
 
 MINUTE = timedelta(minutes=1)
 ALL = frozenset(Occasion)
-GOOD = RuleStanding("base", 1, "r1", RunState.SUCCEEDED, NOON, "", {"selected": 3}, NOON)
+GOOD = LatestRun("base", 1, "r1", RunState.SUCCEEDED, NOON, "", {"selected": 3}, NOON)
 BAD = replace(GOOD, state=RunState.FAILED, error="no answer", number=2, run="r2")
 
 

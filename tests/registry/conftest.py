@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from replicator.embedded.server import EmbeddedRegistry
+from replicator.registry.repository import Repository
 from tests.registry.clients import Client, OpenClient, open_client
 from tests.support.embedded import start_registry
 from tests.support.faults import Faults
@@ -27,6 +28,12 @@ async def host(request: pytest.FixtureRequest) -> AsyncIterator[str]:
 @pytest.fixture
 def client(open_client: OpenClient, host: str) -> Client:
     return open_client(host)
+
+
+@pytest.fixture
+def repository(client: Client) -> Repository:
+    """A repository of whatever registry *client* is of."""
+    return client.registry.repository("team/app")
 
 
 @pytest.fixture

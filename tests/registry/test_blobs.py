@@ -31,11 +31,6 @@ def client(open_client, faulty):
     return open_client(faulty.host)
 
 
-@pytest.fixture
-def repository(client):
-    return client.registry.repository("team/app")
-
-
 async def read_blob(repository, blob, *, into=None):
     """Read a blob; what was handed out before an error is in *into*."""
     got = bytearray() if into is None else into

@@ -23,11 +23,6 @@ def client(open_client, faulty):
     return open_client(faulty.host)
 
 
-@pytest.fixture
-def repository(client):
-    return client.registry.repository("team/app")
-
-
 async def list_tags(repository, *, into=None):
     """List all tags; those that came before an error are in *into*."""
     found = [] if into is None else into

@@ -46,11 +46,6 @@ def client(open_client, faulty):
 
 
 @pytest.fixture
-def repository(client):
-    return client.registry.repository("team/app")
-
-
-@pytest.fixture
 def image(faulty):
     return store_image(faulty.storage, "team/app", "v1")
 

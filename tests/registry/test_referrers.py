@@ -35,11 +35,6 @@ def client(open_client, faulty):
 
 
 @pytest.fixture
-def repository(client):
-    return client.registry.repository("team/app")
-
-
-@pytest.fixture
 def subject(faulty):
     return store_image(faulty.storage, "team/app", "v1")
 

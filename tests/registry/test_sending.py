@@ -45,11 +45,6 @@ def client(open_client, faulty):
     return open_client(faulty.host)
 
 
-@pytest.fixture
-def repository(client):
-    return client.registry.repository("team/app")
-
-
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 async def test_a_failure_that_passes_is_waited_for(faults, client, repository, image, status):
     faults.add(fault.answer(status, b"<html>"), *HEAD, times=2)

@@ -21,6 +21,7 @@ from replicator.events import BlobOutcome, RequestKind
 from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
 from replicator.oci.media_types import OCTET_STREAM
+from replicator.registry.protocols import LARGE
 from replicator.registry.settings import Timeouts
 from tests.registry.clients import pieces_of
 from tests.registry.test_repository import blob_of, send
@@ -40,11 +41,6 @@ HEAD = "HEAD", "/blobs/"
 @pytest.fixture
 def client(open_client, faulty):
     return open_client(faulty.host)
-
-
-@pytest.fixture
-def repository(client):
-    return client.registry.repository("team/app")
 
 
 def methods(registry):
@@ -387,6 +383,24 @@ async def test_a_body_that_is_too_large_for_a_proxy_goes_in_small_parts(faults, 
 
     assert await repository.has_blob(blob_of(content))
     assert faulty.requests.count("PATCH", status=202) == 4
+
+
+async def test_a_large_blob_that_does_not_go_in_one_patch_goes_in_parts(
+    open_client, faults, faulty
+):
+    """Quay gets large blobs in a PATCH; behind a proxy that may be too much at once."""
+    content = bytes(LARGE)
+    faults.add(limit_bodies(20_000_000), "", "/uploads/")
+    repository = open_client(faulty.host, kind="quay").registry.repository("team/app")
+    offer = await repository.offer_blob(blob_of(content))
+    with pytest.raises(RegistryUnavailable, match="another way"):
+        await offer.send(pieces_of(content))
+
+    await send(repository, content)
+
+    assert await repository.has_blob(blob_of(content))
+    assert faulty.requests.count("PATCH", status=413) == 1
+    assert faulty.requests.count("PATCH", status=202) == 2
 
 
 async def test_what_goes_in_parts_goes_on_in_parts_after_a_break(faults, faulty, repository):
