@@ -64,6 +64,8 @@ class Profile:
       *chunk_size* bytes each.
     - *resumes_uploads*: a broken session can say how much it holds; *offset_bias* is by how much
       too high it says it.
+    - *keeps_puts*: a session holds what a broken PUT has brought; where it does not, large blobs go
+      in a PATCH.
     - *largest_blob*: the most bytes of a blob that it takes, 0 where nobody knows of a limit.
     - *least_parts*, *most_parts*: how many parts a path has that can be written to, 0 for any;
       *plain_names*: it takes neither ``__`` nor ``--`` in them.
@@ -94,6 +96,7 @@ class Profile:
     chunk_size: int = 16 * 1024 * 1024
     resumes_uploads: bool = True
     offset_bias: int = 0
+    keeps_puts: bool = True
     largest_blob: int = 0
     least_parts: int = 1
     most_parts: int = 0

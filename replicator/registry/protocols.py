@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from replicator.events import BlobOutcome
 from replicator.oci.descriptor import Descriptor
@@ -18,6 +18,9 @@ from replicator.values import dataclass
 # At most 1 MiB of a blob. A memoryview is valid until the next piece is asked for: its buffer is
 # used again, so whoever needs the bytes for longer copies them.
 Piece: TypeAlias = bytes | bytearray | memoryview
+
+# In bytes. What is smaller is sent again sooner than anybody has looked for its session.
+LARGE: Final = 32 * 1024 * 1024
 
 # Hears how many bytes of a blob the registry has for certain.
 Confirmed: TypeAlias = Callable[[int], Awaitable[None]]

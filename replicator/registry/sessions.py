@@ -23,7 +23,7 @@ from replicator.registry.blobs import Blobs
 from replicator.registry.calls import Call, SourceFailed, push
 from replicator.registry.knowledge import Way
 from replicator.registry.profile import Shape
-from replicator.registry.protocols import Confirmed, Piece
+from replicator.registry.protocols import LARGE, Confirmed, Piece
 from replicator.registry.sending import Sender
 from replicator.registry.uploading import SentBody, Source
 
@@ -93,11 +93,9 @@ class BlobUpload:
         """
         self._confirmed = confirmed
         way = self._sender.knowledge.way
-        if offset and way.shape is Shape.PUT:
-            way = Way(Shape.PATCH)  # which alone can say where it begins
         try:
             async with self._sender.limits.writing():
-                await self._send(Source(pieces), offset, way)
+                await self._send(Source(pieces), offset, self._fitting(way, offset))
         except SourceFailed as failed:
             raise failed.error  # noqa: B904 - passes through as it is, with its own cause
         except (errors.Rejected, errors.NotFound) as error:
@@ -125,6 +123,14 @@ class BlobUpload:
     async def cancel(self) -> None:
         """Have the session forgotten. Raises RegistryError where that cannot be done."""
         await self._sender.send(self._call("DELETE", self._location, expected=_STATUS))
+
+    def _fitting(self, way: Way, offset: int) -> Way:
+        """Return a PATCH for a PUT that would not do for this blob.
+
+        It alone can say where it begins, and with some it alone leaves behind what it brought.
+        """
+        keeps = self._blob.size < LARGE or self._sender.knowledge.profile.keeps_puts
+        return way if way.shape is not Shape.PUT or (keeps and not offset) else Way(Shape.PATCH)
 
     async def _send(self, source: Source, offset: int, way: Way) -> None:
         if offset == self._blob.size:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Protocol
 
 from replicator.errors import RegistryError
 from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName
-from replicator.registry.protocols import RepositoryWriter, Upload
-
-# In bytes. What is smaller is sent again sooner than anybody has looked for its session.
-LARGE: Final = 32 * 1024 * 1024
+from replicator.registry.protocols import LARGE, RepositoryWriter, Upload
 
 
 class Unfinished(Protocol):

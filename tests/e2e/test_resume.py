@@ -8,6 +8,7 @@ import sqlite3
 
 import pytest
 
+from tests.fakes.quay import FakeQuay
 from tests.support.contents import contents
 from tests.support.embedded import store_image
 from tests.support.faults import Faults, hold_body
@@ -41,8 +42,11 @@ async def interrupted_run(replicate, gate, number):
     gate.set()
 
 
-def write_rule(replicate, source, destination):
+def write_rule(replicate, source, destination, entry=""):
     replicate.write_config(f"""
+[registries."{destination.partition("/")[0]}"]
+{entry}
+
 [[rules]]
 name = "app"
 source = "{source}/app"
@@ -73,6 +77,28 @@ async def test_the_next_process_sends_only_the_rest_where_the_registry_keeps_it(
     assert uploads == [("GET", 204), ("PATCH", 202)]
     with PlainRepository(distribution3.address, repository_path) as repository:
         assert str(image.digest) in await asyncio.to_thread(contents, repository, "1")
+    assert kept_sessions(replicate) == []
+
+
+async def test_quay_gets_a_large_blob_in_a_way_that_can_be_continued(replicate, gated_source):
+    source, image, gate = gated_source
+    quay = FakeQuay({"org+sync": "secret"})
+    quay.tokens.creators = {"org+sync"}
+    (replicate.folder / "secret").write_text("secret")
+    login = f'{{ username = "org+sync", password_file = "{replicate.folder}/secret" }}'
+    async with quay.registry, Relay(quay.registry.host).serving() as relay:
+        write_rule(
+            replicate, source.host, f"{relay.host}/org/app", f'kind = "quay"\ncredential = {login}'
+        )
+
+        await interrupted_run(replicate, gate, signal.SIGKILL)
+        before = relay.sent
+        again = await replicate("run")
+
+    assert again.code == 0, again.err
+    assert before > HELD_AT - IN_FLIGHT
+    assert relay.sent - SIZE < MIB, "bytes that the registry had were sent again"
+    assert quay.storage.resolve("org/app", "1") == image.digest
     assert kept_sessions(replicate) == []
 
 

@@ -9,7 +9,7 @@ import pytest
 from replicator.errors import ContentMismatch, RegistryUnavailable
 from replicator.events import BlobProgressed
 from replicator.oci.descriptor import Descriptor
-from replicator.transfer.bookmarks import LARGE
+from replicator.registry.protocols import LARGE
 from replicator.transfer.copy import Transfer
 from replicator.transfer.inventory import MemoryInventory
 from tests.transfer.fakes import PIECE, Faults
