@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any, Final
 
 from replicator.config import values
 from replicator.config.table import Table
 from replicator.errors import ConfigError
-from replicator.planning.windows import Window
 from replicator.registry.bandwidth import BandwidthHours
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from replicator.planning.windows import Window
 
 _EXAMPLE: Final = '{ hours = "08:00-18:00", timezone = "Europe/Berlin", limit = "10MiB/s" }'
 
@@ -40,10 +43,14 @@ def _entry(value: Any, where: str) -> BandwidthHours:
 
 
 def _hours(value: Any, where: str) -> Window:
+    from replicator.planning.windows import Window
+
     return Window.parse(values.text(value, where), where=where)
 
 
 def _timezone(value: Any, where: str) -> ZoneInfo:
+    from zoneinfo import ZoneInfo
+
     from replicator.planning.schedule import check_timezone
 
     name = values.text(value, where)

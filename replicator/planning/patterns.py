@@ -7,8 +7,6 @@ import string
 from dataclasses import field
 from typing import Any, Final, TypeAlias
 
-import re2
-
 from replicator.errors import ConfigError
 from replicator.values import dataclass
 
@@ -80,9 +78,11 @@ class Regex:
     @classmethod
     def of_tags(cls, text: str, *, where: str) -> Regex:
         """Compile *text*. Raises ConfigError that names *where* it stands."""
+        import re2
+
         _check_length(text, where)
         try:
-            compiled = re2.compile(text, _options())
+            compiled = _compiled(text)
         except re2.error as error:
             raise _bad(where, text, _reason(error)) from None
         captures = tuple(compiled.groupindex)
@@ -116,8 +116,7 @@ def _parse(text: str, alphabet: frozenset[str], kind: str, where: str) -> Glob:
         position += part.length
     _check_captures(captures, text, where)
     if any(step.many or len(step.characters) > 1 for step in steps):
-        compiled = re2.compile("".join(regex), _options())
-        return Glob(text, tuple(steps), None, tuple(captures), compiled)
+        return Glob(text, tuple(steps), None, tuple(captures), _compiled("".join(regex)))
     return Glob(text, tuple(steps), "".join(min(step.characters) for step in steps))
 
 
@@ -144,7 +143,7 @@ def _part(text: str, position: int, alphabet: frozenset[str], kind: str, where: 
         case "{":
             return _named(text, position, within, where)
         case character if character in alphabet:
-            return _Part((Step(frozenset(character)),), re2.escape(character), 1)
+            return _Part((Step(frozenset(character)),), re.escape(character), 1)
         case character:
             hint = "; repository names are lower case" if character.isupper() else ""
             raise _bad(where, text, f"no {kind} contains {character!r}{hint}")
@@ -159,7 +158,7 @@ def _set(text: str, position: int, within: frozenset[str], where: str) -> _Part:
     characters = within - members if negated else within & members
     if not characters:
         raise _bad(where, text, f'"[{body}]" matches no character that a name has')
-    allowed = "".join(map(re2.escape, sorted(characters)))
+    allowed = "".join(map(re.escape, sorted(characters)))
     return _Part((Step(characters),), f"[{allowed}]", end + 1 - position)
 
 
@@ -204,10 +203,13 @@ def _check_length(text: str, where: str) -> None:
         raise ConfigError(f"{where}: a pattern of {len(text)} characters; the limit is {_LONGEST}")
 
 
-def _options() -> Any:
+def _compiled(regex: str) -> Any:
+    """Compile by RE2, which is loaded when there is something to compile."""
+    import re2
+
     options = re2.Options()
     options.log_errors = False  # RE2 would write them to standard error itself
-    return options
+    return re2.compile(regex, options)
 
 
 def _reason(error: Exception) -> str:

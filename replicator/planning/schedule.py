@@ -9,7 +9,6 @@ import difflib
 import re
 from datetime import timedelta
 from typing import Final
-from zoneinfo import ZoneInfo, available_timezones
 
 from replicator.errors import ConfigError
 from replicator.values import dataclass
@@ -91,6 +90,8 @@ def check_timezone(name: str, *, where: str) -> None:
     """
     if name == "UTC":
         return
+    from zoneinfo import ZoneInfo, available_timezones
+
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):

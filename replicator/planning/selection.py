@@ -6,17 +6,19 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field, replace
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from replicator.errors import ConfigError, InvalidReference
 from replicator.oci.reference import Tag
 from replicator.planning.content import ContentFilter
 from replicator.planning.observation import SourceTag
 from replicator.planning.patterns import Glob, Pattern, Regex
-from replicator.planning.ranges import Range
 from replicator.planning.rule import Order, TagSelection
-from replicator.planning.versions import Version
 from replicator.values import dataclass
+
+if TYPE_CHECKING:
+    from replicator.planning.ranges import Range
+    from replicator.planning.versions import Version
 
 # The capture of an include pattern that says which part of a tag is its version.
 VERSION_CAPTURE: Final = "version"
@@ -57,9 +59,7 @@ class Selector:
         self.selection = selection
         self.include = _globs(selection.include, f"{where}.include")
         self.regex = _regexes(selection.regex, f"{where}.regex")
-        self.range = (
-            Range.parse(selection.semver, where=f"{where}.semver") if selection.semver else None
-        )
+        self.range = _range(selection.semver, f"{where}.semver") if selection.semver else None
         self.content = ContentFilter(selection, where=where)
         self._included = _AnyOf(self.include)
         self._matched = _AnyOf(self.regex)
@@ -230,7 +230,15 @@ class _AnyOf:
         return None
 
 
+def _range(text: str, where: str) -> Range:
+    from replicator.planning.ranges import Range
+
+    return Range.parse(text, where=where)
+
+
 def _version(tag: Tag, captures: Mapping[str, str]) -> Version | None:
+    from replicator.planning.versions import Version
+
     return Version.parse(captures.get(VERSION_CAPTURE, tag))
 
 

@@ -16,8 +16,6 @@ from replicator.planning.mapping import REPOSITORY_NAMES
 from replicator.planning.observation import SourceTag
 from replicator.planning.prepared import PreparedRule, prepare
 from replicator.planning.rule import Prune, Rule, TagSelection
-from replicator.planning.schedule import check_schedule, check_timezone
-from replicator.planning.windows import check_windows
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 # GOOS, whose values image-spec takes over; "unknown" is what attestations say.
@@ -61,10 +59,7 @@ def check_rule(rule: Rule) -> PreparedRule:
     _check_tag_templates(prepared, f"{where}destinations")
     _check_platforms(rule.platforms, f"{where}platforms")
     _check_prune(prepared, where)
-    if rule.schedule:
-        check_schedule(rule.schedule, where=f"{where}schedule")
-    check_timezone(rule.timezone, where=f"{where}timezone")
-    check_windows(rule.maintenance, where=f"{where}maintenance")
+    _check_times(rule, where)
     return prepared
 
 
@@ -168,6 +163,22 @@ def _check_prune(prepared: PreparedRule, where: str) -> None:
         raise ConfigError(f"{where}max_prune: {rule.max_prune} is below 0")
     if rule.prune_after < timedelta(0):
         raise ConfigError(f"{where}prune_after: a time is not below nothing")
+
+
+def _check_times(rule: Rule, where: str) -> None:
+    """Check when a rule runs; one that says nothing of it does not load what reads it."""
+    if rule.schedule:
+        from replicator.planning.schedule import check_schedule
+
+        check_schedule(rule.schedule, where=f"{where}schedule")
+    if rule.timezone != "UTC":
+        from replicator.planning.schedule import check_timezone
+
+        check_timezone(rule.timezone, where=f"{where}timezone")
+    if rule.maintenance:
+        from replicator.planning.windows import check_windows
+
+        check_windows(rule.maintenance, where=f"{where}maintenance")
 
 
 def _claims(prepared: PreparedRule) -> Iterator[Claim]:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final, Self
-from zoneinfo import ZoneInfo
 
 from replicator.errors import ConfigError
 from replicator.values import dataclass
@@ -67,7 +66,11 @@ class Window:
 
 def end_of_window(windows: Iterable[str], timezone: str, moment: datetime) -> datetime | None:
     """Return when the windows end that *moment* is in; None when it is in none of them."""
-    zone = UTC if timezone == "UTC" else ZoneInfo(timezone)
+    zone: tzinfo = UTC
+    if timezone != "UTC":
+        from zoneinfo import ZoneInfo
+
+        zone = ZoneInfo(timezone)
     read = (Window.parse(text, where="maintenance") for text in windows)
     ends = (window.end_after(moment, zone) for window in read)
     return max((end for end in ends if end is not None), default=None)
