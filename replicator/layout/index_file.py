@@ -40,9 +40,15 @@ class Entries:
         for manifest in manifests:
             with suppress(InvalidReference):
                 tags.setdefault(Tag(manifest.annotations.get(_REF_NAME, "")), manifest)
-        if len(manifests) == 1 and _REF_NAME not in manifests[0].annotations:
+        found = cls(tuple(manifests), tags, {each.digest: each for each in manifests})
+        if found.has_default:
             tags[Tag(DEFAULT_TAG)] = manifests[0]
-        return cls(tuple(manifests), tags, {each.digest: each for each in manifests})
+        return found
+
+    @property
+    def has_default(self) -> bool:
+        """Whether there is a single manifest, without a name."""
+        return len(self.manifests) == 1 and _REF_NAME not in self.manifests[0].annotations
 
 
 class IndexFile:

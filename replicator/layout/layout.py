@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from replicator.errors import ContentMismatch, ContentMissing, InvalidManifest, NotFound
 from replicator.events import BlobOutcome
 from replicator.layout.folder import Folder
-from replicator.layout.index_file import IndexFile
+from replicator.layout.index_file import Entries, IndexFile
 from replicator.layout.upload import LayoutUpload
 from replicator.oci import media_types
 from replicator.oci.descriptor import Descriptor
@@ -56,14 +57,14 @@ class Layout:
     async def list_tags(self) -> AsyncIterator[tuple[Tag, ...]]:
         """List the tags in one page. Raises NotFound if there is no layout."""
         self._folder.require()
-        yield tuple(self._index.entries().tags)
+        yield tuple(self._entries().tags)
 
     async def observe_tags(
         self, needed: NeededDigests | None = None
     ) -> AsyncIterator[tuple[ListedTag, ...]]:
         """List the tags with their digests, which index.json has. Raises NotFound."""
         self._folder.require()
-        tags = self._index.entries().tags
+        tags = self._entries().tags
         yield tuple(ListedTag(tag, manifest.digest) for tag, manifest in tags.items())
 
     async def folds_tags(self) -> bool:
@@ -98,7 +99,7 @@ class Layout:
         referrers API, are understood too.
         """
         self._folder.require()
-        entries = self._index.entries()
+        entries = self._entries()
         found: dict[Digest, Descriptor] = {}
         for manifest in entries.manifests:
             known = self._referrer(manifest.digest)
@@ -112,7 +113,7 @@ class Layout:
 
     async def signature_tags(self, subject: Digest) -> tuple[Tag, ...]:
         """Return the tags that cosign made of *subject*."""
-        tags = self._index.entries().tags
+        tags = self._entries().tags
         return tuple(tag for tag in cosign_tags(subject) if tag in tags)
 
     async def has_blob(self, blob: Descriptor) -> bool:
@@ -181,13 +182,23 @@ class Layout:
 
     def _find(self, ref: ManifestRef) -> tuple[Digest, str]:
         """Return the digest that *ref* names, and its media type if the index says it."""
-        entries = self._index.entries()
         if isinstance(ref, Digest):
-            listed = entries.by_digest.get(ref)
+            listed = self._index.entries().by_digest.get(ref)
             return ref, listed.media_type if listed else ""
+        entries = self._entries()
         if ref not in entries.tags:
             raise NotFound(f"{self.name}: has no tag {ref}", registry=LAYOUT)
         return entries.tags[ref].digest, entries.tags[ref].media_type
+
+    def _entries(self) -> Entries:
+        """Return what the index has; a referrer whose subject has gone, or is still to come, does
+        not get the default tag for being alone."""
+        entries = self._index.entries()
+        if entries.has_default:
+            with suppress(ContentMismatch):
+                if self._referrer(entries.manifests[0].digest) is not None:
+                    return replace(entries, tags={})
+        return entries
 
     def _referrer(self, digest: Digest) -> tuple[Digest, Descriptor] | None:
         """Return the subject of a manifest, and how it is listed; None if it has no subject."""

@@ -413,3 +413,16 @@ async def test_readers_give_way_to_others(source, layout, copy):
     counting.cancel()
 
     assert turns > 8
+
+
+async def test_a_referrer_that_is_left_alone_is_not_the_latest(source, layout, copy):
+    image = add_image(source, "v1")
+    add_referrer(source, image)
+    await copy(source, layout)
+
+    await layout.delete_tag(Tag("v1"))
+
+    assert await tags_of(layout) == set()
+    assert [each async for page in layout.observe_tags() for each in page] == []
+    with pytest.raises(NotFound):
+        await layout.get_manifest(Tag("latest"))
