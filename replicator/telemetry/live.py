@@ -90,7 +90,7 @@ class LiveRuns:
                 self._begin(run, event, size)
                 self._note(run, "tag_started", {**_tag(event), "bytes": size})
             case events.TagFinished():
-                self._run(run).images.pop((str(event.destination), str(event.tag)), None)
+                self._end(self._run(run), str(event.destination), str(event.tag))
                 self._note(run, "tag_finished", {**_tag(event), "error": event.error})
             case events.RequestRetried():
                 about = {"registry": event.registry, "reason": event.reason}
@@ -132,6 +132,15 @@ class LiveRuns:
             missing = {str(digest): size for digest, size in event.blobs.items()}
             image = _Image(event.source, destination, str(event.tag), size, missing)
             live.images[destination, image.tag] = image
+
+    def _end(self, live: _Run, destination: str, tag: str) -> None:
+        """Forget an image, and of its blobs those that nobody else waits for: they ended with it,
+        however that was."""
+        image = live.images.pop((destination, tag), None)
+        others = [each for each in live.images.values() if each.destination == destination]
+        for digest in image.missing if image else ():
+            if not any(digest in each.missing for each in others):
+                live.blobs.pop((destination, digest), None)
 
     def _note(self, run: str, kind: str, data: dict[str, Any]) -> None:
         live = self._run(run)
