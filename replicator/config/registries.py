@@ -83,6 +83,7 @@ def registry_table(folder: Path) -> Table:
             "proxy": values.proxy,
             "mirrors": values.list_of(values.web_address),
             "resolve_tags": values.boolean,
+            "pull_through": values.list_of(_path_or_all),
             "max_concurrency": values.integer(1),
             "max_blobs": values.integer(1),
             "requests_per_second": values.number(0, 1_000_000),
@@ -211,6 +212,16 @@ def _name(host: str, where: str) -> str:
     except InvalidReference as error:
         raise ConfigError(f"{where}: {error}") from None
     return name
+
+
+def _path_or_all(given: Any, where: str) -> str:
+    path: str = values.text(given, where)
+    if path != "*":
+        try:
+            RepositoryName("localhost", path)
+        except InvalidReference as error:
+            raise ConfigError(f'{where}: {error}; write "*" for all paths') from None
+    return path
 
 
 def _kind(value: Any, where: str) -> str:

@@ -71,7 +71,7 @@ class Repository:
 
     async def may_be_proxy(self, missing: Tag) -> bool:
         profile, path = self._sender.knowledge.profile, self._name.path
-        if self._manifests.is_proxy:
+        if self._sender.settings.passes_on(path) or self._manifests.is_proxy:
             return True
         if profile.explains_absence:
             return await self._manifests.blames_upstream(missing)

@@ -111,7 +111,8 @@ class RegistrySettings:
     *pull_reserve* is what is left of a limit on pulls. *logins*
     are paths below which another login is used; the keychain has it by the host and the path.
     With *resolve_tags* it may say, as a mirror, what a tag names while the registry itself cannot
-    be reached.
+    be reached. *pull_through* are paths below which it passes on what another registry has, ``*``
+    for all of it.
     """
 
     name: str
@@ -122,6 +123,7 @@ class RegistrySettings:
     tls: Tls = field(default_factory=Tls)
     mirrors: tuple[str, ...] = ()
     resolve_tags: bool = False
+    pull_through: tuple[str, ...] = ()
     proxy: str = ""
     max_concurrency: int = 32
     max_blobs: int = 8
@@ -137,3 +139,7 @@ class RegistrySettings:
     max_manifest_size: int = MAX_MANIFEST_SIZE
     timeouts: Timeouts = field(default_factory=Timeouts)
     logins: tuple[str, ...] = ()
+
+    def passes_on(self, path: str) -> bool:
+        """Say whether the repository at *path* is said to be a pull-through cache's."""
+        return any(each in ("*", path) or path.startswith(f"{each}/") for each in self.pull_through)

@@ -64,9 +64,14 @@ MISTAKES = [
         f'{REGISTRY}"my key" = 1\n',
         'registries."docker.io"."my key": unknown key; known are kind, endpoint, api_endpoint, '
         "credential, plain_http, insecure, ca_file, cert_file, key_file, proxy, mirrors, "
-        "resolve_tags, max_concurrency, max_blobs, requests_per_second, bandwidth, retries, "
-        "longest_wait, pull_reserve, create, timeouts, max_manifest_size, token_origins, "
+        "resolve_tags, pull_through, max_concurrency, max_blobs, requests_per_second, bandwidth, "
+        "retries, longest_wait, pull_reserve, create, timeouts, max_manifest_size, token_origins, "
         "upload_origins, allowed_networks, webhook_secret_file, webhook_secret_env",
+    ),
+    (
+        f'{REGISTRY}pull_through = ["**"]\n',
+        "registries.\"docker.io\".pull_through[1]: '**' is not a repository name; "
+        'write "*" for all paths',
     ),
     # Tables that are written in another way.
     ("service = 1\n", "service: expected a table, got a number; write [service]"),

@@ -367,6 +367,20 @@ async def test_a_thousand_unchanged_tags_at_azure_and_github_cost_twelve_request
     assert asked(requests, destination.host) == 0
 
 
+def aws_variables(ecr):
+    """Where botocore finds keys, and what it takes for the API of AWS."""
+    return {
+        "AWS_ACCESS_KEY_ID": KEYS.access_key,
+        "AWS_SECRET_ACCESS_KEY": KEYS.secret_key,
+        "AWS_ENDPOINT_URL_ECR": ecr.site.url,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def aws_entry(ecr, **settings):
+    return "\n".join([entry(HOST, **ecr.settings(), **settings), 'credential = { cloud = "aws" }'])
+
+
 class TestEcr:
     """The login is found where AWS's own tools find it, by botocore, and its API plays along."""
 
@@ -375,24 +389,14 @@ class TestEcr:
         ecr = FakeEcr()
         for server in ecr.servers:
             await stage.start(server)
-        stage.variables |= {
-            "AWS_ACCESS_KEY_ID": KEYS.access_key,
-            "AWS_SECRET_ACCESS_KEY": KEYS.secret_key,
-            "AWS_ENDPOINT_URL_ECR": ecr.site.url,
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        stage.variables |= aws_variables(ecr)
         return ecr
-
-    def entry(self, ecr, **settings):
-        return "\n".join(
-            [entry(HOST, **ecr.settings(), **settings), 'credential = { cloud = "aws" }']
-        )
 
     async def test_a_thousand_unchanged_tags_cost_three_requests(self, stage, ecr):
         store_many(ecr.storage, "team/app")
         destination = await stage.start(EmbeddedRegistry(ecr.storage))
         stage.write_rule(
-            f"{HOST}/team/app", f"{destination.host}/{{repository}}", registries=self.entry(ecr)
+            f"{HOST}/team/app", f"{destination.host}/{{repository}}", registries=aws_entry(ecr)
         )
 
         requests = await stage.requests_for_nothing_new()
@@ -407,7 +411,7 @@ class TestEcr:
         stage.write_rule(
             f"{source.host}/team/*",
             f"{HOST}/mirror/{{name}}",
-            registries=self.entry(ecr, create="if-missing"),
+            registries=aws_entry(ecr, create="if-missing"),
         )
 
         code, report = await stage.run()
@@ -415,6 +419,60 @@ class TestEcr:
         assert (code, report["counts"]["copied"]) == (0, 3), report
         assert ecr.repositories.created == {f"mirror/app{number}" for number in range(3)}
         assert actions_of(ecr.api)["GetAuthorizationToken"] == 1
+
+
+PRUNE = 'prune = "mirror"\nprune_after = "0s"'
+
+
+async def run_until_gone(stage, storage, path):
+    """Copy two tags, take one away at the source, and run twice; return the last report."""
+    for tag in ("v1", "v2"):
+        store_image(storage, path, tag, seed=tag)
+    await stage.run()
+    storage.delete_tag(path, "v1")
+    await stage.run()
+    _, report = await stage.run()
+    return report
+
+
+@pytest.mark.parametrize("pull_through", [[], ["team"], ["*"]])
+async def test_nothing_is_pruned_on_the_word_of_a_pull_through_cache(stage, pull_through):
+    source, destination = await stage.start(), await stage.start()
+    stage.write_rule(
+        f"{source.host}/team/app",
+        f"{destination.host}/app",
+        registries="\n".join(
+            [
+                entry(source.host, pull_through=pull_through),
+                entry(destination.host, kind="distribution"),
+            ]
+        ),
+        options=PRUNE,
+    )
+
+    report = await run_until_gone(stage, source.storage, "team/app")
+
+    assert report["counts"]["pruned"] == (0 if pull_through else 1)
+    assert destination.storage.tags("app") == (["v1", "v2"] if pull_through else ["v2"])
+
+
+async def test_a_tag_that_is_gone_is_removed_from_ecr(stage):
+    ecr = FakeEcr()
+    for server in ecr.servers:
+        await stage.start(server)
+    stage.variables |= aws_variables(ecr)
+    source = await stage.start()
+    stage.write_rule(
+        f"{source.host}/team/app",
+        f"{HOST}/mirror/app",
+        registries=aws_entry(ecr, create="if-missing"),
+        options=PRUNE,
+    )
+
+    report = await run_until_gone(stage, source.storage, "team/app")
+
+    assert report["counts"]["pruned"] == 1, report
+    assert ecr.storage.tags("mirror/app") == ["v2"]
 
 
 async def unchanged_at(stage, fake, kind):

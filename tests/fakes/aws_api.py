@@ -62,7 +62,7 @@ class AwsApi:
         self.denied: set[str] = set()
         self.taken: list[str] = []
         self._service, self._region, self._prefix = service, region, prefix
-        self._actions = actions
+        self.actions = actions
 
     async def answer(self, request: Request) -> Response:
         content = await request.body()
@@ -75,7 +75,7 @@ class AwsApi:
 
     def _act(self, request: Request, body: dict[str, Any]) -> dict[str, Any]:
         prefix, _, name = request.headers["x-amz-target"].partition(".")
-        if prefix != self._prefix or name not in self._actions:
+        if prefix != self._prefix or name not in self.actions:
             raise AwsError("UnknownOperationException", "")
         self.taken.append(name)
         if name in self.denied:
@@ -84,7 +84,7 @@ class AwsApi:
                 f"User: arn:aws:iam::123456789012:user/replicator is not authorized to perform: "
                 f"{self._service}:{name}",
             )
-        return self._actions[name](body)
+        return self.actions[name](body)
 
     def _verify(self, request: Request, content: bytes) -> None:
         found = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))

@@ -91,6 +91,7 @@ class Repositories:
         self.storage = MemoryStorage()
         self.created: set[str] = set()
         self.untagged = 0
+        self.cached: list[str] = []  # prefixes of pull-through caches
         self._prefix = prefix
 
     def exists(self, path: str) -> bool:
@@ -135,6 +136,34 @@ class Repositories:
         self.created.add(path)
         return {"repository": {"repositoryName": body["repositoryName"]}}
 
+    def batch_delete_image(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Take tags away, and an image with its last one. (ECR API Reference)"""
+        path = self._prefix + body["repositoryName"]
+        if not self.exists(path):
+            raise self._missing(body["repositoryName"])
+        gone, failures = [], []
+        for image in body["imageIds"]:
+            digest = self.storage.resolve(path, image["imageTag"])
+            if digest is None:
+                reason = "Requested image not found"
+                failures.append(
+                    {"imageId": image, "failureCode": "ImageNotFound", "failureReason": reason}
+                )
+                continue
+            self.storage.delete_tag(path, image["imageTag"])
+            tags = self.storage.tags(path)
+            if digest not in [self.storage.resolve(path, tag) for tag in tags]:
+                self.storage.delete_manifest(path, digest)
+            gone.append({**image, "imageDigest": str(digest)})
+        return {"imageIds": gone, "failures": failures}
+
+    def describe_cache_rules(self, body: dict[str, Any]) -> dict[str, Any]:
+        entries = [
+            {"ecrRepositoryPrefix": prefix, "upstreamRegistryUrl": "registry-1.docker.io"}
+            for prefix in self.cached
+        ]
+        return page(body, "pullThroughCacheRules", entries, AwsApi.page_limit)
+
     def _missing(self, name: str) -> AwsError:
         message = (
             f"The repository with name '{name}' does not exist in the registry with id '{ACCOUNT}'"
@@ -172,6 +201,8 @@ class FakeEcr:
                 "DescribeImages": self.repositories.describe_images,
                 "DescribeRepositories": self.repositories.describe_repositories,
                 "CreateRepository": self.repositories.create_repository,
+                "BatchDeleteImage": self.repositories.batch_delete_image,
+                "DescribePullThroughCacheRules": self.repositories.describe_cache_rules,
             },
             keys={KEYS.access_key: KEYS.secret_key},
             clock=clock,
@@ -382,6 +413,7 @@ class FakePublicEcr:
                 },
                 "DescribeRepositories": self.repositories.describe_repositories,
                 "CreateRepository": self.repositories.create_repository,
+                "BatchDeleteImage": self.repositories.batch_delete_image,
             },
             keys={KEYS.access_key: KEYS.secret_key},
             clock=clock,

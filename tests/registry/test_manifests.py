@@ -81,6 +81,17 @@ async def test_an_empty_digest_in_the_answer_tells_a_pull_through_proxy(
     assert not await client.registry.repository("other/app").may_be_proxy(V1)
 
 
+async def test_what_an_entry_calls_a_pull_through_cache_is_one(open_client, faulty):
+    below = open_client(faulty.host, pull_through=("hub", "team/app")).registry
+    whole = open_client(faulty.host, pull_through=("*",)).registry
+
+    paths = ("hub/library/app", "team/app", "team/application", "hubble/app")
+    told = [await below.repository(path).may_be_proxy(V1) for path in paths]
+
+    assert told == [True, True, False, False]
+    assert await whole.repository("any/app").may_be_proxy(V1)
+
+
 async def test_a_registry_whose_heads_say_nothing_is_asked_by_get_from_then_on(
     faults, client, repository, image
 ):

@@ -215,6 +215,70 @@ async def test_a_tag_that_may_not_be_moved_is_fine_if_it_need_not_be(start_ecr):
         await repository.put_manifest(await repository.get_manifest(other.digest), Tag("v1"))
 
 
+class TestDeleting:
+    async def test_a_tag_is_deleted_and_its_image_stays_as_long_as_it_has_another(self, start_ecr):
+        ecr, client = await start_ecr()
+        image = store_image(ecr.storage, PATH, "v1")
+        ecr.storage.put_tag(PATH, Tag("v2"), image.digest)
+        repository = client.registry.repository(PATH)
+
+        await repository.delete_tag(Tag("v1"))
+
+        assert repository.deletes_tags
+        assert ecr.storage.tags(PATH) == ["v2"]
+        assert ecr.storage.manifest(PATH, image.digest) is not None
+
+    async def test_a_tag_or_repository_that_is_not_there_is_not_found(self, start_ecr):
+        ecr, client = await start_ecr()
+        store_image(ecr.storage, PATH, "v1")
+
+        with pytest.raises(NotFound, match="ImageNotFound: Requested image not found"):
+            await client.registry.repository(PATH).delete_tag(Tag("v2"))
+        with pytest.raises(NotFound, match="does not exist"):
+            await client.registry.repository("team/none").delete_tag(Tag("v1"))
+
+    async def test_what_else_it_says_is_the_reason(self, start_ecr):
+        ecr, client = await start_ecr()
+        failure = {"failureCode": "ImageReferencedByManifestList", "failureReason": "in an index"}
+        ecr.api.actions["BatchDeleteImage"] = lambda body: {"failures": [failure]}
+
+        with pytest.raises(Rejected, match="ImageReferencedByManifestList: in an index"):
+            await client.registry.repository(PATH).delete_tag(Tag("v1"))
+
+    async def test_without_the_right_or_keys_nothing_is_deleted(self, start_ecr):
+        ecr, client = await start_ecr()
+        store_image(ecr.storage, PATH, "v1")
+        ecr.api.denied.add("BatchDeleteImage")
+        with pytest.raises(Denied, match="not authorized to perform"):
+            await client.registry.repository(PATH).delete_tag(Tag("v1"))
+
+        other = FakeEcr(clock=patient_clock)
+        _, client = await start_ecr(other, login=other.login(keys=None))
+        with pytest.raises(Denied, match='cloud = "aws"'):
+            await client.registry.repository(PATH).delete_tag(Tag("v1"))
+        assert ecr.storage.tags(PATH) == ["v1"]
+
+
+class TestCaches:
+    @pytest.mark.parametrize(
+        ("prefixes", "is_proxy"),
+        [([], False), (["docker-hub"], False), (["docker-hub", "team"], True), (["ROOT"], True)],
+    )
+    async def test_rules_tell_what_is_a_pull_through_cache(self, start_ecr, prefixes, is_proxy):
+        ecr, client = await start_ecr()
+        ecr.repositories.cached = prefixes
+
+        for _ in range(2):
+            assert await client.registry.repository(PATH).may_be_proxy(Tag("v1")) is is_proxy
+        assert actions_of(ecr.api) == {"DescribePullThroughCacheRules": 1}
+
+    async def test_who_may_not_see_the_rules_takes_nothing_for_gone(self, start_ecr):
+        ecr, client = await start_ecr()
+        ecr.api.denied.add("DescribePullThroughCacheRules")
+
+        assert await client.registry.repository(PATH).may_be_proxy(Tag("v1"))
+
+
 class TestPublic:
     @pytest.fixture
     async def public(self, start_ecr):
