@@ -26,7 +26,7 @@ async def open_desk(config: Config) -> AsyncIterator[Desk]:
 
     async with open_required(config, made_by="serve") as database:
         yield Desk(
-            rulebook=Rulebook(Rules(database), config.rules),
+            rulebook=Rulebook(Rules(database), config.rules, config.path),
             runs=runs_of(database),
             queue=Queue(database),
             is_served=lambda: is_served(database, database.clock()),
@@ -55,7 +55,7 @@ async def open_explainer(config: Config) -> AsyncIterator[tuple[Explainer, Ruleb
             history=History(database),
             clock=database.clock,
         )
-        yield explainer, Rulebook(Rules(database), config.rules)
+        yield explainer, Rulebook(Rules(database), config.rules, config.path)
 
 
 @asynccontextmanager
@@ -68,7 +68,7 @@ async def open_status(
     from replicator.store.notes import TagNotes
 
     async with open_required(config) as database:
-        rulebook = Rulebook(Rules(database), config.rules)
+        rulebook = Rulebook(Rules(database), config.rules, config.path)
 
         async def status() -> Sequence[RuleStatus]:
             return await status_of(

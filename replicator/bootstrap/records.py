@@ -26,7 +26,9 @@ async def open_rulebook(config: Config, *, writes: bool = False) -> AsyncIterato
     from replicator.store.rules import Rules
 
     async with open_database(config) if writes else open_existing(config) as database:
-        yield Rulebook(NoRules() if database is None else Rules(database), config.rules)
+        yield Rulebook(
+            NoRules() if database is None else Rules(database), config.rules, config.path
+        )
 
 
 @asynccontextmanager

@@ -88,7 +88,7 @@ async def open_service(
             require_lease=require_lease,
         )
         try:
-            rulebook = Rulebook(Rules(database), config.rules)
+            rulebook = Rulebook(Rules(database), config.rules, config.path)
             yield Service(rulebook, runs, runner, registries, database, lease)
         finally:
             await inventory.flush()

@@ -109,7 +109,7 @@ async def open_serving(
 def _require_all_roles(database: Database, roles: Collection[Role]) -> None:
     if database.embedded and frozenset(roles) != frozenset(Role):
         raise ConfigError(
-            "a database in a file is one service's, which does everything; leave out --role, or "
+            "each service of a database in a file does everything; leave out --role, or "
             'use PostgreSQL: database = "postgresql://USER@HOST/NAME"'
         )
 

@@ -41,9 +41,11 @@ def apply(
     """
     from replicator.cli.running import run_async
     from replicator.config.rule_file import read_rule_file
+    from replicator.service.rule_places import naming_file
 
     wanted = read_rule_file(file)
-    difference = run_async(_compare(session_of(context), wanted, prune=prune))
+    with naming_file(file, wanted):
+        difference = run_async(_compare(session_of(context), wanted, prune=prune))
     for line in _text(difference):
         print(line)
     if not difference:

@@ -37,7 +37,7 @@ def serve(
         typer.Option(
             metavar="ROLE",
             help="What this process is for: api, scheduler, worker, or all, which is the default. "
-            "May be given several times. A database in a file is for all alone.",
+            "May be given several times. With a database in a file it can only be all.",
         ),
     ] = None,
 ) -> None:

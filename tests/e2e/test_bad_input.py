@@ -48,6 +48,28 @@ async def test_an_unknown_key_of_the_configuration_is_named_with_the_nearest_kno
     assert 'did you mean "database"' in done.complaint
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        'tags = { semver = "new ones" }',
+        'tags = { regex = ["("] }',
+        'schedule = "at noon"',
+        'timezone = "Mars/Olympus"',
+        'platforms = ["windos/amd64"]',
+    ],
+)
+async def test_what_a_rule_cannot_mean_is_told_with_the_name_of_its_file(replicate, wrong):
+    rule = RULE.replace('tags = { include = ["1.0"] }', wrong)
+    replicate.write_config(rule, "rules.toml")
+
+    planned = await replicate("--config", "rules.toml", "plan")
+    applied = await replicate("apply", "rules.toml", "--yes")
+
+    assert planned.code == applied.code == 2
+    assert planned.complaint.startswith(f'rules.toml: rule "base-images": {wrong.split()[0]}')
+    assert applied.complaint == planned.complaint
+
+
 async def test_a_value_of_the_wrong_type_is_shown_with_what_belongs_there(replicate):
     replicate.write_config(RULE.replace('["1.0"]', '"1.0"'))
 
