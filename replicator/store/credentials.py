@@ -103,23 +103,24 @@ class Credentials:
         return changed.rowcount == 1
 
 
-async def clear_secret(
-    connection: AsyncConnection, name: str, host: str, now: datetime
-) -> list[Change]:
-    """Clear the secret of a credential of *host*, in a transaction that is open.
+async def clear_secrets(connection: AsyncConnection, host: str, now: datetime) -> list[Change]:
+    """Clear the secrets of all credentials of *host*, in a transaction that is open.
 
-    Return what is to be written into the audit; nothing if there was none to clear.
+    Return what is to be written into the audit; nothing if there were none to clear.
     """
-    before = await _find(connection, name)
-    if before is None or before.host != host or before.sealed is None:
-        return []
-    await connection.execute(
-        update(credential)
-        .where(credential.c.name == name)
-        .values(sealed=None, version=before.version + 1, updated_at=now)
-    )
-    cleared = {**_described(before), "secret": "cleared"}
-    return [Change("clear", "credential", name, old=_described(before), new=cleared)]
+    query = select(credential).where(credential.c.host == host, credential.c.sealed.is_not(None))
+    rows = await connection.execute(query.order_by(credential.c.name).with_for_update())
+    changes = []
+    for before in map(_record, rows.all()):
+        await connection.execute(
+            update(credential)
+            .where(credential.c.name == before.name)
+            .values(sealed=None, version=before.version + 1, updated_at=now)
+        )
+        old = _described(before)
+        new = {**old, "secret": "cleared"}
+        changes.append(Change("clear", "credential", before.name, old=old, new=new))
+    return changes
 
 
 def _stale(key_id: str) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.errors import RegistryNotFound
 from replicator.store.audit import Change, append
-from replicator.store.credentials import clear_secret
+from replicator.store.credentials import clear_secrets
 from replicator.store.database import Database
 from replicator.store.tables import registry
 
@@ -25,8 +25,9 @@ _REACH: Final = (
 class KeptRegistries:
     """Keeps the settings of registries, in the words of the configuration file.
 
-    When a registry is to be reached in another way, the secret that is kept for it is cleared:
-    else whoever may change the address could have it sent to himself.
+    When a registry is to be reached in another way, all secrets that are kept for it are cleared,
+    also those that its entry does not use: else whoever may change the address could have them sent
+    to himself, now or by using them later.
     """
 
     def __init__(self, database: Database) -> None:
@@ -78,11 +79,6 @@ async def _write_down(connection: AsyncConnection, change: Change) -> tuple[str,
     old, new = change.old or {}, change.new or {}
     changes = [change]
     if any(old.get(key) != new.get(key) for key in _REACH):
-        for name in sorted({_credential(old), _credential(new)} - {""}):
-            changes += await clear_secret(connection, name, change.name, datetime.now(UTC))
+        changes += await clear_secrets(connection, change.name, datetime.now(UTC))
     await append(connection, changes)
     return tuple(each.name for each in changes if each.action == "clear")
-
-
-def _credential(settings: Mapping[str, Any]) -> str:
-    return str(settings.get("credential", {}).get("stored", ""))
