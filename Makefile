@@ -36,7 +36,8 @@ slow: install tools ## Run the tests that take minutes
 
 test-chaos: install tools ## Kill services at every step, and take away what they use (ten minutes and more)
 	@.ci/install-packages faketime
-	$(VENV)/bin/pytest -m slow -s tests/chaos
+	@# On a busy machine a test may well take longer than those of the fast suite may.
+	$(VENV)/bin/pytest -m slow -s -o faulthandler_timeout=1800 tests/chaos
 
 soak: install tools ## Let everything fail at random for long (MINUTES=30, SEED=n)
 	$(VENV)/bin/python -m tests.chaos.soak $(or $(MINUTES),30) $(SEED)

@@ -50,9 +50,13 @@ def open_stage(
         with watching(observer), running(stage.cluster):
             stage.come_right("at the start")
             yield stage
-            stage.come_right("at the end")
+            findings = stage.come_right("at the end")
+        print(f"\n{name}: {findings}")
         versions = sum(map(len, observer.seen.values()))
-        print(f"{observer.looks} looks at tags that moved {versions} times")
+        print(
+            f"{observer.looks} looks at tags that moved {versions} times, "
+            f"{len(observer.torn)} torn, {len(observer.wrong(content.at()))} wrong"
+        )
         assert observer.torn == []
         assert observer.wrong(content.at()) == []
 

@@ -23,11 +23,17 @@ def test_whoever_is_killed_at_some_places_loses_nothing(open_stage, distribution
             assert cell.findings.errors == []
 
 
-@pytest.mark.slow
-def test_whoever_is_killed_at_any_place_loses_nothing(open_stage, distribution2):
+@pytest.fixture(scope="module")
+def every_place(open_stage):
+    """A cluster for all cells, so that each begins with what the one before left."""
     with open_stage("every") as stage:
-        for place in PLACES:
-            if place not in LEFT_OUT:
-                cell = kill_at(stage, distribution2.process, place)
-                print(cell, flush=True)
-                assert cell.findings.errors == []
+        yield stage
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", [place for place in PLACES if place not in LEFT_OUT])
+def test_whoever_is_killed_at_any_place_loses_nothing(every_place, distribution2, place):
+    cell = kill_at(every_place, distribution2.process, place)
+    print(cell, flush=True)
+
+    assert cell.findings.errors == []
