@@ -35,7 +35,9 @@ _SILENCE: Final = timedelta(seconds=15)
 class Items(Protocol):
     """Hands out items."""
 
-    async def claim(self, now: datetime, *, limit: int = 1) -> Sequence[Claim]: ...
+    async def claim(
+        self, now: datetime, *, limit: int = 1, last_try: bool = True
+    ) -> Sequence[Claim]: ...
 
 
 class Runner(Protocol):
@@ -47,7 +49,10 @@ class Runner(Protocol):
 
 
 class Worker:
-    """Carries out as many items at once as there are *slots*.
+    """Carries out as many items at once as there are *slots*, and one in the last try.
+
+    That one has a place of its own. If it ends the process once more, it is given up, and none of
+    those that were lost together with it until then.
 
     *tell* hears how each run ended, *announce* how each item began and ended.
     """
@@ -72,6 +77,7 @@ class Worker:
         self._announce = announce
         self._most = slots
         self._slots = asyncio.Semaphore(slots)
+        self._has_last_try = False
         self._are_quick = False
         self._pass = pass_step
         self._under_way: set[asyncio.Task[None]] = set()
@@ -83,14 +89,17 @@ class Worker:
         while True:
             await self._wait_for_room()
             for claim in await self._claim():
-                await self._slots.acquire()
+                if claim.is_last_try:
+                    self._has_last_try = True
+                else:
+                    await self._slots.acquire()
                 self._start(claim)
 
     async def _wait_for_room(self) -> None:
         """Wait for a place; where places are soon free, for a moment longer, so for several."""
         await self._slots.acquire()
         self._slots.release()
-        if self._are_quick and self._most - len(self._under_way) < _AT_ONCE:
+        if self._are_quick and self._room < _AT_ONCE:
             await asyncio.sleep(_MOMENT)
 
     async def finish(self, grace: float) -> None:
@@ -120,10 +129,11 @@ class Worker:
     async def _claim(self) -> Sequence[Claim]:
         """Wait for items, and take up no more of them than there is room for."""
         while True:
-            room = self._most - len(self._under_way)
             try:
                 claims = await self._items.claim(
-                    self._clock(), limit=min(room, _AT_ONCE) if self._are_quick else 1
+                    self._clock(),
+                    limit=min(self._room, _AT_ONCE) if self._are_quick else 1,
+                    last_try=not self._has_last_try,
                 )
                 self._looked_at = self._clock()
                 if claims:
@@ -133,15 +143,24 @@ class Worker:
                 _log.warning("no work taken up", extra={"error": str(error)})
             await self._engine.receive(LOOK_EVERY)
 
+    @property
+    def _room(self) -> int:
+        """How many more items may begin, one in the last try not counted."""
+        return self._most - len(self._under_way) + self._has_last_try
+
     def _start(self, claim: Claim) -> None:
         task = asyncio.create_task(self._carry_out(claim))
         self._under_way.add(task)
-        task.add_done_callback(partial(self._end, began=time.monotonic()))
+        task.add_done_callback(partial(self._end, claim=claim, began=time.monotonic()))
 
-    def _end(self, task: asyncio.Task[None], *, began: float) -> None:
+    def _end(self, task: asyncio.Task[None], *, claim: Claim, began: float) -> None:
         self._are_quick = time.monotonic() - began < _QUICK
         self._under_way.discard(task)
-        self._slots.release()
+        if claim.is_last_try:
+            self._has_last_try = False
+            self._engine.send()  # as another one may wait for that
+        else:
+            self._slots.release()
 
     async def _carry_out(self, claim: Claim) -> None:
         """Carry out one item; whatever happens to it is no concern of the others."""

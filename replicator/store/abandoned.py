@@ -16,9 +16,6 @@ from replicator.store.tables import run
 # within half a minute.
 LEASE: Final = timedelta(seconds=26)
 
-# An item that ended so many processes has to be looked at by a person.
-MOST_LOSSES: Final = 3
-
 
 async def end_abandoned(connection: AsyncConnection, now: datetime, *, me: str = "") -> None:
     """End the runs of single processes that are gone; the process *me* is there."""

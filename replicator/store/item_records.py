@@ -7,7 +7,7 @@ from typing import Any
 
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
-from replicator.store.work_tables import ItemKind
+from replicator.store.work_tables import MOST_LOSSES, ItemKind
 from replicator.values import dataclass
 
 __all__ = ["Claim", "ItemKind", "Piece"]
@@ -38,6 +38,11 @@ class Claim:
     losses: int = 0
     run_id: str = ""
     begins: bool = False
+
+    @property
+    def is_last_try(self) -> bool:
+        """Whether it is given up if it loses this owner, too."""
+        return self.losses >= MOST_LOSSES - 1
 
     @property
     def key(self) -> str:

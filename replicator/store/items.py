@@ -6,7 +6,19 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Integer, Update, bindparam, case, delete, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Update,
+    bindparam,
+    case,
+    delete,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.errors import LeaseLost
@@ -29,7 +41,7 @@ from replicator.store.run_rows import run_from_row, totals_row
 from replicator.store.tables import action, run
 from replicator.store.text import storable
 from replicator.store.upsert import upsert
-from replicator.store.work_tables import ItemKind, ItemState, item
+from replicator.store.work_tables import ItemKind, ItemState, is_last_try, item
 from replicator.transfer.gathering import Gathering
 
 
@@ -47,12 +59,19 @@ class Items:
         self._lease = lease
         self._endings = Gathering(self._finish)
 
-    async def claim(self, now: datetime, *, limit: int = 1) -> Sequence[Claim]:
-        """Take up the items whose turn it is; none if none waits."""
+    async def claim(
+        self, now: datetime, *, limit: int = 1, last_try: bool = True
+    ) -> Sequence[Claim]:
+        """Take up the items whose turn it is; none if none waits.
+
+        At most one more may be a *last_try*, whose loss would be its last. Whoever keeps to one of
+        those at a time lets no item be given up for what another one did to their process.
+        """
         async with self._database.writing() as connection:
             until = moment(connection, now, self._lease)
             found = await connection.execute(
-                _TAKE.values(leased_until=until), {"most": limit, "by": self._owner}
+                _TAKE.values(leased_until=until),
+                {"most": limit, "last_tries": int(last_try), "by": self._owner},
             )
             rows = found.all()
             await carrier.withdraw(connection, [(row.run, row.n) for row in rows])
@@ -362,18 +381,26 @@ def _lost(claim: Claim) -> LeaseLost:
     return LeaseLost(f"item {claim.n} of run {claim.run} was taken over, or is done with")
 
 
-# Made once, as every item begins with it. SKIP LOCKED: of two workers that ask at once, each gets
-# others. Also returns the ids of the runs, and whether they are to begin.
-_following: Final = (
-    select(item.c.run, item.c.n)
-    .where(item.c.state == ItemState.WAITING.value)
-    .order_by(item.c.priority, item.c.turn, item.c.run, item.c.n)
-    # A number in the text, for PostgreSQL's planner: of one it does not know it expects thousands,
-    # and reads the whole table.
-    .limit(bindparam("most", type_=Integer, literal_execute=True))
-    .with_for_update(skip_locked=True)
-    .cte("following")
-)
+def _first(most: str, *conditions: ColumnElement[bool]) -> Select[int, int]:
+    """Select the items whose turn it is, as many as the parameter *most* says."""
+    return (
+        select(item.c.run, item.c.n)
+        .where(item.c.state == ItemState.WAITING.value, *conditions)
+        .order_by(item.c.priority, item.c.turn, item.c.run, item.c.n)
+        # A number in the text, for PostgreSQL's planner: of one it does not know it expects
+        # thousands, and reads the whole table.
+        .limit(bindparam(most, type_=Integer, literal_execute=True))
+        # Of two workers that ask at once, each gets others.
+        .with_for_update(skip_locked=True)
+    )
+
+
+# Made once, as every item begins with it. Also returns the ids of the runs, and whether they are
+# to begin.
+_following: Final = union_all(
+    select(_first("most", ~is_last_try).cte("following")),
+    select(_first("last_tries", is_last_try).cte("last_tries")),
+).subquery("taken")
 _TAKE: Final = (
     update(item)
     .where(item.c.run == _following.c.run, item.c.n == _following.c.n)

@@ -9,13 +9,13 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.store import carrier
-from replicator.store.abandoned import LEASE, MOST_LOSSES, end_abandoned, interrupted, is_gone
+from replicator.store.abandoned import LEASE, end_abandoned, interrupted, is_gone
 from replicator.store.database import Database
 from replicator.store.moments import moment
 from replicator.store.records import RunState
 from replicator.store.remaining import let_wait, open_closing
 from replicator.store.tables import run
-from replicator.store.work_tables import ItemKind, ItemState, item
+from replicator.store.work_tables import MOST_LOSSES, ItemKind, ItemState, item
 
 # PostgreSQL's advisory locks share one space of numbers in a database; see migrate for the other.
 _LOCK: Final = 7_267_110_302

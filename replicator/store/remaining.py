@@ -31,7 +31,7 @@ async def deferred_by_rule(connection: AsyncConnection) -> dict[str, datetime]:
         .where(item.c.state == ItemState.DEFERRED.value)
         .group_by(item.c.rule)
     )
-    return {rule: due for rule, due in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 async def over(connection: AsyncConnection, runs: Collection[int]) -> frozenset[int]:

@@ -11,7 +11,7 @@ from replicator.errors import SchemaMismatch
 from replicator.store.tables import metadata
 
 # Every revision that a database may be at, oldest first; a test compares it with migrations/.
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0011", "0012")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0011", "0012", "0008")
 HEAD: Final = REVISIONS[-1]
 
 _VERSION_TABLE: Final = "alembic_version"

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    and_,
 )
 
 from replicator.store.tables import Number, UtcDateTime, metadata
@@ -78,10 +79,15 @@ item = Table(
     sqlite_with_rowid=False,
 )
 
+# An item that ended so many processes has to be looked at by a person. What was lost but once less
+# often is tried for the last time, apart from others like it.
+MOST_LOSSES: Final = 3
+is_last_try: Final = item.c.losses > MOST_LOSSES - 2
+
+_ORDER: Final = tuple(item.c[name] for name in ("priority", "turn", "run", "n"))
 _PARTIAL: Final = {
-    Index("ix_item_next", *(item.c[name] for name in ("priority", "turn", "run", "n"))): (
-        item.c.state == "waiting"
-    ),
+    Index("ix_item_next", *_ORDER): item.c.state == "waiting",
+    Index("ix_item_last_try", *_ORDER): and_(item.c.state == "waiting", is_last_try),
     Index("ix_item_due", item.c.due_at): item.c.state == "deferred",
     Index("ix_item_owner", item.c.owner): item.c.state == "running",
     Index("ix_item_unfinished", item.c.run): item.c.state != "done",

@@ -10,7 +10,6 @@ import pytest
 
 from replicator.errors import LeaseLost
 from replicator.oci.reference import RepositoryName, Tag
-from replicator.store.abandoned import MOST_LOSSES
 from replicator.store.database import Database
 from replicator.store.item_records import ItemKind, Piece
 from replicator.store.items import Items
@@ -21,6 +20,7 @@ from replicator.store.reaper import Reaper
 from replicator.store.records import Outcome, RunState, Totals
 from replicator.store.runs import Runs
 from replicator.store.standing import standing
+from replicator.store.work_tables import MOST_LOSSES
 from tests.store.values import HOUR, NOON, a_rule, an_action, published
 
 ELSEWHERE = Owner("other-host", "another-boot:another-namespace", 17, "12345")
@@ -246,6 +246,47 @@ async def test_an_item_that_ends_its_workers_is_given_up(database, queue, lost, 
     assert summary["error"] == (
         "interrupted: process 17 on other-host ended before the run did, as 3 did"
     )
+
+
+async def test_of_those_that_were_lost_together_only_the_one_that_is_lost_alone_is_given_up(
+    database, queue, lost, items
+):
+    """Each process ends that has the item "poison"; it takes the others with it twice."""
+    added = await queue.add(wide(), "person", NOON)
+    listing = await one(items)
+    await items.add(listing, pieces("a", "b", "c", "poison"), NOON)
+    await items.finish(listing, {}, NOON)
+    done = []
+    while (claims := await lost.claim(NOON, limit=8))[0].kind is not ItemKind.CLOSING:
+        if any("poison" in str(claim.piece.repositories) for claim in claims):
+            await Reaper(database).reap(NOON + HOUR)
+            continue
+        for claim in claims:
+            done.append(claim)
+            await lost.finish(claim, {"counts": {"copied": 1}}, NOON)
+
+    summaries = await items.summaries(claims[0])
+    assert claims[0].run_id == added.id
+    assert [claim.losses for claim in done] == [MOST_LOSSES - 1] * 3
+    assert sum(each.get("counts", {}).get("copied", 0) for each in summaries) == 3
+    assert [each["counts"] for each in summaries if "error" in each] == [{"failed": 1}]
+
+
+async def test_who_has_an_item_in_the_last_try_gets_no_other_like_it(database, queue, lost, items):
+    for name in ("first", "second"):
+        await queue.add(a_rule(name), "person", NOON)
+    for _ in range(MOST_LOSSES - 1):
+        assert len(await lost.claim(NOON, limit=8)) == 2
+        await Reaper(database).reap(NOON + HOUR)
+    await queue.add(a_rule("third"), "person", NOON)
+
+    found = [await items.claim(NOON, limit=8, last_try=is_free) for is_free in (True, False, True)]
+
+    assert [sorted(claim.rule for claim in claims) for claims in found] == [
+        ["first", "third"],
+        [],
+        ["second"],
+    ]
 
 
 async def test_a_closing_that_ends_its_workers_ends_the_run(database, queue, lost, items, runs):
