@@ -9,7 +9,7 @@ from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, delete, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.errors import StoreError
@@ -28,6 +28,9 @@ _log = logging.getLogger(__name__)
 
 # Registries forget sessions after some days; nobody is likely to go on with one after so long.
 _OLD: Final = timedelta(days=1)
+# This process may be at work on one of its own all the while, over a slow link: nothing is noted
+# before the end of a blob that is sent in one stream.
+_OLD_OWN: Final = timedelta(days=7)
 # Services say every few seconds that they are there. What one had begun is taken up by others later
 # than its silence is noticed here, so that its blobs go on and do not begin anew.
 _HEARD_OF: Final = timedelta(seconds=15)
@@ -89,7 +92,11 @@ class UnfinishedUploads:
 
     async def take_old(self) -> tuple[OldUpload, ...]:
         """Forget the uploads that nobody goes on with any more, and return them."""
-        is_old = upload_session.c.updated_at < self._clock() - _OLD
+        now, columns = self._clock(), upload_session.c
+        is_old = and_(
+            columns.updated_at < now - _OLD,
+            or_(columns.owner != self._owner, columns.updated_at < now - _OLD_OWN),
+        )
         taken: list[OldUpload] = []
         with _tolerated():
             async with self._database.writing() as connection:

@@ -97,6 +97,15 @@ async def test_after_a_day_it_is_forgotten_unless_somebody_is_at_work_on_it(
     assert await uploads_of(database, ME).take(ALPINE, LAYER.digest) is None
 
 
+async def test_what_this_process_may_still_be_sending_is_not_forgotten_for_a_week(
+    database: Database,
+) -> None:
+    await uploads_of(database, ME).keep(ALPINE, LAYER, ELSEWHERE, offset=0)
+
+    assert await uploads_of(database, ME, NOON + 7 * DAY).take_old() == ()
+    assert len(await uploads_of(database, ME, NOON + 8 * DAY).take_old()) == 1
+
+
 async def test_a_database_that_is_away_costs_bytes_and_fails_nothing(tmp_path) -> None:
     async with Database(f"sqlite:///{tmp_path}/without/a/folder.db") as database:
         uploads = uploads_of(database, ME)
