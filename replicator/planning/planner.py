@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from replicator.oci.digest import Digest
@@ -46,6 +47,7 @@ class Planner:
         self._policy = policy
         self._writers: dict[tuple[RepositoryName, Tag | None], str] = {}
         self._capitals: dict[tuple[RepositoryName, str], Tag] = {}
+        self._without_capitals: defaultdict[RepositoryName, set[Tag]] = defaultdict(set)
 
     def plan(self, candidate: Candidate, *, keeps_tags: bool = False) -> Action:
         """Decide what to do with one tag.
@@ -61,15 +63,19 @@ class Planner:
         return _action(candidate, *decide(candidate, self._policy))
 
     def note_capitals(self, wanted: Iterable[Wanted]) -> None:
-        """Remember those tags of a batch that others may differ from in case alone.
+        """Remember which tags of a batch differ in case alone, from each other or earlier ones.
 
-        The first one stays; most tags have no capitals, and cost nothing.
+        The first one stays.
         """
         tags = [(each.destination, each.tag) for each in wanted]
         folded = {(place, tag.lower()) for place, tag in tags if tag != tag.lower()}
         for place, tag in tags:
             if (key := (place, tag.lower())) in folded:
-                self._capitals.setdefault(key, tag)
+                came_before = key[1] in self._without_capitals[place]
+                self._capitals.setdefault(key, Tag(key[1]) if came_before else tag)
+        for place, tag in tags:
+            if tag == tag.lower():
+                self._without_capitals[place].add(tag)
 
     def namesake(self, wanted: Wanted) -> Tag | None:
         """Return another tag that comes before this one, and differs in case alone."""

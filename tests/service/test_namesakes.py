@@ -33,6 +33,17 @@ async def test_the_second_of_two_that_differ_in_case_is_refused(bench, folding):
     assert "differs only in case from V1" in found.reason
 
 
+@pytest.mark.parametrize(("first", "second"), [("a-tag", "A-tag"), ("A-tag", "a-tag")])
+async def test_so_is_one_that_comes_a_thousand_tags_later(bench, folding, first, second):
+    bench.source.put(first, *(f"b-{number}" for number in range(1000)), second)
+
+    report = await bench.run(rule())
+
+    assert first in bench.destination.tags
+    assert second not in bench.destination.tags
+    assert decisions(bench, report)[second] is Decision.CONFLICT
+
+
 async def test_what_was_published_first_stays(bench, folding):
     bench.source.put("v1")
     await bench.run(rule())
