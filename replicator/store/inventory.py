@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -12,6 +11,7 @@ from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName
 from replicator.store.ledger import Ledger
+from replicator.transfer.gathering import Gathering
 
 # So many new places are kept in memory before they are written. A process that is killed loses
 # them, and asks the registry again the next time.
@@ -22,6 +22,7 @@ _KEEP: Final = timedelta(hours=1)
 
 _Key: TypeAlias = tuple[str, Digest]
 _Place: TypeAlias = tuple[RepositoryName, Digest]
+_Question: TypeAlias = tuple[str, Collection[Digest]]
 
 
 class LedgerInventory:
@@ -43,8 +44,7 @@ class LedgerInventory:
         self._began = clock()
         self._holders: dict[_Key, set[str]] = {}
         self._loaded: set[_Key] = set()
-        self._asked: defaultdict[str, set[Digest]] = defaultdict(set)
-        self._loading = asyncio.Lock()
+        self._questions = Gathering(self._load)
         # Forgotten in this process: what the ledger still says of them is not believed.
         self._gone: dict[_Key, set[str]] = {}
         self._to_record: dict[_Place, Descriptor] = {}
@@ -58,9 +58,8 @@ class LedgerInventory:
             await self._start_over()
         elif len(self._to_record) + len(self._to_forget) >= _BATCH:
             await self.flush()
-        unknown = [digest for digest in digests if (registry, digest) not in self._loaded]
-        if unknown:
-            await self._load(registry, unknown)
+        if any((registry, digest) not in self._loaded for digest in digests):
+            await self._questions.ask((registry, digests))
         # One that is not there was dropped meanwhile: not to know it costs a request, no more.
         return {digest: frozenset(self._holders.get((registry, digest), ())) for digest in digests}
 
@@ -120,18 +119,20 @@ class LedgerInventory:
                 self._to_record.setdefault(place, blob)
         self._to_forget |= {place for place in forgotten if place not in self._to_record}
 
-    async def _load(self, registry: str, digests: Collection[Digest]) -> None:
-        self._asked[registry].update(digests)
-        async with self._loading:
-            # Mine are in there unless whoever had the turn before took them along, or failed.
-            asked = self._asked.pop(registry, set()).union(digests)
-            unknown = [digest for digest in asked if (registry, digest) not in self._loaded]
-            if not unknown:
-                return
-            since = self._clock() - self._trusted_for
-            for digest, paths in (
-                await self._ledger.holders(registry, unknown, since=since)
-            ).items():
-                key = (registry, digest)
-                self._holders.setdefault(key, set()).update(paths - self._gone.get(key, set()))
-                self._loaded.add(key)
+    async def _load(self, questions: Sequence[_Question]) -> list[None]:
+        asked: dict[str, set[Digest]] = {}
+        for registry, digests in questions:
+            asked.setdefault(registry, set()).update(digests)
+        for registry, digests in asked.items():
+            unknown = [digest for digest in digests if (registry, digest) not in self._loaded]
+            if unknown:
+                await self._look_up(registry, unknown)
+        return [None] * len(questions)
+
+    async def _look_up(self, registry: str, digests: Collection[Digest]) -> None:
+        since = self._clock() - self._trusted_for
+        found = await self._ledger.holders(registry, digests, since=since)
+        for digest, paths in found.items():
+            key = (registry, digest)
+            self._holders.setdefault(key, set()).update(paths - self._gone.get(key, set()))
+            self._loaded.add(key)
