@@ -208,3 +208,15 @@ def test_only_what_is_ours_is_overwritten_when_the_rule_says_so(each):
     if decision is Decision.COPY and each.seen.presence is Presence.PRESENT:
         assert each.published is not None
         assert each.published.digest == each.seen.digest
+
+
+@given(st.lists(st.lists(st.sampled_from(["v1", "V1", "v2", "V2", "w"]), max_size=4), max_size=4))
+def test_of_tags_that_differ_in_case_alone_the_first_stays_however_they_come(batches):
+    planner = Planner(Policy())
+    came: dict[str, Tag] = {}
+    for batch in batches:
+        wanted = [Wanted(SOURCE, SourceTag(Tag(tag), None), DESTINATION, Tag(tag)) for tag in batch]
+        planner.note_capitals(wanted)
+        for each in wanted:
+            first = came.setdefault(each.tag.lower(), each.tag)
+            assert planner.namesake(each) == (None if first == each.tag else first)

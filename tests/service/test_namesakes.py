@@ -33,15 +33,14 @@ async def test_the_second_of_two_that_differ_in_case_is_refused(bench, folding):
     assert "differs only in case from V1" in found.reason
 
 
-@pytest.mark.parametrize(("first", "second"), [("a-tag", "A-tag"), ("A-tag", "a-tag")])
-async def test_so_is_one_that_comes_a_thousand_tags_later(bench, folding, first, second):
-    bench.source.put(first, *(f"b-{number}" for number in range(1000)), second)
+async def test_so_is_one_that_comes_a_thousand_tags_later(bench, folding):
+    bench.source.put("A-tag", *(f"a-{number}" for number in range(1000)), "a-tag")
 
     report = await bench.run(rule())
 
-    assert first in bench.destination.tags
-    assert second not in bench.destination.tags
-    assert decisions(bench, report)[second] is Decision.CONFLICT
+    assert "A-tag" in bench.destination.tags
+    assert "a-tag" not in bench.destination.tags
+    assert decisions(bench, report)["a-tag"] is Decision.CONFLICT
 
 
 async def test_what_was_published_first_stays(bench, folding):
