@@ -208,3 +208,39 @@ async def test_a_mistake_of_ours_asks_to_be_reported_and_shows_its_trace_only_wh
     assert "surprise" in quiet.complaint
     assert "report" in quiet.complaint
     assert "Traceback" in verbose.err
+
+
+_CALLS_AT_EACH_DEPTH = """
+import resource
+from replicator.cli import main as cli
+
+def call():
+    pass
+
+def dive(depth):
+    for _ in range(500):
+        call()
+    if depth:
+        dive(depth - 1)
+
+def main():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    dive(400)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+
+cli.main = main
+from replicator.__main__ import main
+main()
+"""
+
+
+async def test_no_call_at_any_depth_makes_the_interpreter_map_memory_for_its_frame(replicate):
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _CALLS_AT_EACH_DEPTH),
+        stdout=asyncio.subprocess.PIPE,
+        env=environment(replicate.folder, {}),
+    )
+    out, _ = await process.communicate()
+
+    # Where a chunk of frames ends, each of 500 calls would touch a page that is new.
+    assert int(out) < 500
