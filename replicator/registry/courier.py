@@ -89,6 +89,9 @@ class Courier:
         """Find out, once and before the first request, whether the registry speaks TLS."""
         if self._urls is None:
             async with self._settling:
+                # Whoever was first has found it out for all who waited.
+                if self._urls is not None:
+                    return
                 if await is_plain_http(self._settings, self._gate.origin):
                     self._gate.speak_plain_http()
                 urls = ApiUrls(str(self._gate.origin))

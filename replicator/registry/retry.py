@@ -18,6 +18,8 @@ FIRST_WAIT: Final = 0.5
 LONGEST_BACKOFF: Final = 30.0
 # A number of seconds beyond this is a point in time: Docker Hub's X-Retry-After is one.
 _LEAST_TIMESTAMP: Final = 1_000_000_000
+# In seconds. Whoever adds a wait to a time must not fall out of the calendar.
+_LONGEST_ASKED: Final = 366 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,19 @@ def asked_wait(headers: Mapping[str, str], now: float) -> float | None:
     """Return how many seconds an answer asks to wait, None if it does not say.
 
     *now* is the time of day. Seconds, a date, and Docker Hub's point in time are understood; a
-    time that has passed is no wait at all. (RFC 9110, "Retry-After")
+    time that has passed is no wait at all, and nobody is waited for longer than a year. (RFC 9110,
+    "Retry-After")
     """
     text = headers.get("retry-after") or headers.get("x-retry-after") or ""
     moment = _number(text)
     if moment is None:
         moment = _date(text)
-        return None if moment is None else max(0.0, moment - now)
-    return max(0.0, moment - now) if moment >= _LEAST_TIMESTAMP else moment
+        if moment is None:
+            return None
+        wait = moment - now
+    else:
+        wait = moment - now if moment >= _LEAST_TIMESTAMP else moment
+    return min(max(0.0, wait), _LONGEST_ASKED)
 
 
 def _number(text: str) -> float | None:

@@ -85,3 +85,26 @@ def test_other_hosts_are_spoken_to_with_tls_unless_their_entry_says_otherwise(op
         "https://registry.example.com"
     )
     assert RegistrySettings("registry.example.com").plain_http is None
+
+
+async def test_many_requests_at_once_find_out_once(open_client):
+    found_out = 0
+
+    async def speak_tls(reader, writer):
+        """Answer as TLS does; whoever only wanted to know says no more."""
+        nonlocal found_out
+        said = await reader.read(4096)
+        found_out += said.endswith(b"\r\n\r\n")
+        writer.write(b"\x15\x03\x01\x00\x02\x02\x28")  # an alert: the handshake failed
+        writer.close()
+
+    server = await asyncio.start_server(speak_tls, "127.0.0.1", 0)
+    async with server:
+        host = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        repository = open_client(host, plain_http=None, retries=0).registry.repository("team/app")
+        asked = await asyncio.gather(
+            *(repository.resolve(V1) for _ in range(5)), return_exceptions=True
+        )
+
+    assert all(isinstance(each, RegistryError) for each in asked)
+    assert found_out == 1

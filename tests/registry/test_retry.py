@@ -24,6 +24,8 @@ NOW = 1_790_000_000.0
         (str(int(NOW) - 90), 0),
         (formatdate(NOW + 30, usegmt=True), 30),
         (formatdate(NOW - 30, usegmt=True), 0),
+        ("9" * 20, 366 * 86_400),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 366 * 86_400),
         ("-1", None),
         ("1.5", None),
         ("soon", None),
