@@ -12,6 +12,7 @@ from replicator.config import Config, RegistryEntry
 from replicator.events import ignore
 from replicator.planning.rule import Rule
 from replicator.registry.probe import Finding, probe
+from replicator.service.access_views import AccessViews
 from replicator.service.audit_views import AuditViews
 from replicator.service.credentials import CredentialDesk
 from replicator.service.explaining import Explainer
@@ -76,6 +77,7 @@ class Office:
     traffic: TrafficViews
     conditions: RegistryConditions
     sessions: SessionDesk
+    access: AccessViews
     login: OidcLogin | None
 
     async def asks_who(self) -> bool:
@@ -89,6 +91,7 @@ async def open_office(config: Config, served: Served) -> AsyncIterator[Office]:
     database, rulebook, now = served.database, served.rulebook, served.database.clock
     notes, history, keys = TagNotes(database), History(database), bootstrap.secret_keys(config)
     rules = RuleViews(rulebook, history=history, notes=notes, clock=now)
+    sessions = SessionDesk(PageSessions(database), now)
     runs, audit = RunViews(RunPages(database)), Audit(database)
     whole = await bootstrap.with_kept_registries(config, database)
     async with (
@@ -131,7 +134,8 @@ async def open_office(config: Config, served: Served) -> AsyncIterator[Office]:
             conditions=RegistryConditions(
                 RegistryFacts(database), PullBudgets(database, now), served.metrics.throttled
             ),
-            sessions=SessionDesk(PageSessions(database), now),
+            sessions=sessions,
+            access=AccessViews(Tokens(database).all, Credentials(database).all, sessions.all),
             login=bootstrap.oidc_login(config, now),
         )
 

@@ -21,16 +21,20 @@ from replicator.errors import ReplicatorError
 from replicator.office import Office
 from replicator.oidc.settings import BEGIN, CALLBACK
 from replicator.page.activity import ActivityScreen
+from replicator.page.credentials import CredentialScreen
 from replicator.page.forms import posting
 from replicator.page.gate import SIGN_IN, Gate
 from replicator.page.oidc import OidcScreen
 from replicator.page.overview import OverviewScreen
 from replicator.page.registries import RegistryScreen
+from replicator.page.registry_forms import RegistryForms
 from replicator.page.rendering import STATIC_FOLDER, Pages
 from replicator.page.rules import RuleScreen
 from replicator.page.runs import RunScreen
+from replicator.page.sessions import SessionScreen
 from replicator.page.signing import SignInScreen
 from replicator.page.site import Site
+from replicator.page.tokens import TokenScreen
 
 _log = logging.getLogger(__name__)
 
@@ -76,16 +80,46 @@ def _routes(site: Site) -> list[BaseRoute]:
         _get("/runs/{run}/live", run.watch),
         _post("/runs/{run}/cancel", posting(run.cancel)),
         _post("/runs/{run}/retry", posting(run.retry)),
+        *_registry_forms(RegistryForms(site)),
         _get("/registries/{registry}", registry.show),
         _get("/registries/{registry}/check", registry.show),
         _post("/registries/{registry}/check", posting(registry.check)),
         _get("/activity", activity.show),
+        *_access(TokenScreen(site), CredentialScreen(site), SessionScreen(site)),
         _get(SIGN_IN, signing.show),
         _post(SIGN_IN, signing.sign_in),
         _get(BEGIN, oidc.begin),
         _get(CALLBACK, oidc.finish),
         _post("/sign-out", posting(signing.sign_out)),
         Mount("/static", StaticFiles(directory=STATIC_FOLDER)),
+    ]
+
+
+def _registry_forms(forms: RegistryForms) -> list[BaseRoute]:
+    return [
+        _get("/registries/new", forms.new),
+        _post("/registries", posting(forms.create)),
+        _get("/registries/{registry}/edit", forms.edit),
+        _post("/registries/{registry}/edit", posting(forms.change)),
+        _get("/registries/{registry}/delete", forms.ask_to_delete),
+        _post("/registries/{registry}/delete", posting(forms.delete)),
+    ]
+
+
+def _access(
+    tokens: TokenScreen, credentials: CredentialScreen, sessions: SessionScreen
+) -> list[BaseRoute]:
+    return [
+        _get("/access", tokens.show),
+        _post("/access", posting(tokens.create)),
+        _get("/access/tokens/{name}/revoke", tokens.ask_to_revoke),
+        _post("/access/tokens/{name}/revoke", posting(tokens.revoke)),
+        _get("/access/credentials", credentials.show),
+        _post("/access/credentials", posting(credentials.put)),
+        _get("/access/credentials/{name}/delete", credentials.ask_to_delete),
+        _post("/access/credentials/{name}/delete", posting(credentials.delete)),
+        _get("/access/sessions", sessions.show),
+        _post("/access/sessions/{session}/end", posting(sessions.end)),
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -43,6 +43,23 @@ class Pages:
         visitor = getattr(request.state, "visitor", None)
         text = self.text(template, visitor=visitor, here=request.url.path, **about)
         return HTMLResponse(text, status)
+
+    def confirm(
+        self,
+        request: Request,
+        *,
+        title: str,
+        words: str,
+        button: str,
+        crumbs: Sequence[tuple[str, str]],
+    ) -> Response:
+        """Ask once more before something is gone; the form goes to the address of the question.
+
+        *crumbs* are the screens above, the last of which is where to go back to.
+        """
+        return self.page(
+            request, "confirm.html", title=title, words=words, button=button, crumbs=crumbs
+        )
 
     def error(self, request: Request, error: ReplicatorError) -> Response:
         """Answer with a page that says what is wrong."""

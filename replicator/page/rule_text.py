@@ -1,19 +1,12 @@
-"""A rule as text: read as `replicate rule edit` reads it, and what is wrong shown at its place."""
+"""A rule as text: read as `replicate rule edit` reads it."""
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from replicator.config.rule_file import read_rule_text, to_toml
-from replicator.errors import ReplicatorError
+from replicator.page.mistakes import TEXT
 from replicator.planning.rule import Rule
-from replicator.values import dataclass
-
-# What messages of the reader call the text; they begin with it.
-_NAME: Final = "text"
-_SYNTAX: Final = re.compile(rf"{_NAME}:(\d+)(?::(\d+))?: ")
-_FIELD: Final = re.compile(r'(?:rule "[^"]*":|rules\[\d+\]:) ([a-z_]+)(?:\.([a-z_]+))?[^:]*: ')
 
 NEW: Final = """\
 [[rules]]
@@ -25,41 +18,11 @@ schedule = "0 3 * * *"
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """What is wrong with a text, and in which line, counted from 1; None where no line has it."""
-
-    message: str
-    line: int | None
-    text: str = ""
-
-
 def read(text: str) -> Rule:
     """Read the rule of a text. Raises ConfigError."""
-    return read_rule_text(text.replace("\r\n", "\n"), _NAME)
+    return read_rule_text(text.replace("\r\n", "\n"), TEXT)
 
 
 def write(rule: Rule) -> str:
     """Return a rule as text that reads the same."""
     return to_toml([rule])
-
-
-def mistake(text: str, error: ReplicatorError) -> Mistake:
-    """Find the place of what *error* is about."""
-    message, lines = str(error), text.splitlines()
-    if found := _SYNTAX.match(message):
-        line = min(int(found[1]), len(lines)) or None
-        return Mistake(message[found.end() :], line, lines[line - 1] if line else "")
-    message = message.removeprefix(f"{_NAME}: ")
-    if field := _FIELD.search(message):
-        for name in (field[2], field[1]):
-            line = _line_of(name, lines) if name else None
-            if line is not None:
-                return Mistake(message, line, lines[line - 1])
-    return Mistake(message, None)
-
-
-def _line_of(name: str, lines: list[str]) -> int | None:
-    """Return the line in which a key is given a value, by itself or within a table."""
-    assigned = re.compile(rf"(?:^|[{{,.\s]){re.escape(name)}\s*=|^\[\[?[a-z_.]*{re.escape(name)}\]")
-    return next((n for n, line in enumerate(lines, start=1) if assigned.search(line)), None)

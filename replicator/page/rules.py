@@ -8,6 +8,7 @@ from starlette.responses import Response
 from replicator.errors import InvalidRequest, RegistryError, ReplicatorError
 from replicator.page import rule_text
 from replicator.page.forms import Form, go_to
+from replicator.page.mistakes import mistake
 from replicator.page.overview import moved_plot
 from replicator.page.plots import lag_line
 from replicator.page.rendering import quoted
@@ -87,7 +88,14 @@ class RuleScreen:
         visitor = visitor_of(request)
         visitor.identity.require(Role.ADMIN)
         rule = await self._office.rules.one(visitor.identity, _name(request))
-        return self._site.pages.page(request, "rule_delete.html", rule=rule)
+        return self._site.pages.confirm(
+            request,
+            title=f"Delete {rule.name}?",
+            words=f"What it copied from {rule.source} stays where it is, and so does its history. "
+            "The definition is gone; the activity keeps it for who looks there.",
+            button="Delete the rule",
+            crumbs=[("Overview", "/"), (rule.name, f"/rules/{quoted(rule.name)}")],
+        )
 
     async def delete(self, request: Request, visitor: Visitor, form: Form) -> Response:
         visitor.identity.require(Role.ADMIN)
@@ -151,7 +159,7 @@ class RuleScreen:
             rule=rule,
             text=text,
             revision=revision,
-            mistake=None if error is None else rule_text.mistake(text, error),
+            mistake=None if error is None else mistake(text, error),
             is_of_file=rule is not None and rule.origin is Origin.FILE,
         )
 

@@ -27,6 +27,10 @@ class Visitor:
         return self.identity.may(Role.ADMIN)
 
     @property
+    def administers_all(self) -> bool:
+        return self.administers and self.sees_all
+
+    @property
     def sees_all(self) -> bool:
         return self.identity.sees_all
 

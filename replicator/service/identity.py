@@ -46,6 +46,12 @@ class Identity:
         if not self.may(role):
             raise AccessDenied(f"this takes the role {role}; {self.subject} has {self.role}")
 
+    def require_unlimited(self, role: Role) -> None:
+        """As ``require``, and for all rules: for what belongs to none. Raises AccessDenied."""
+        self.require(role)
+        if not self.sees_all:
+            raise AccessDenied("this is for those alone who are not limited to some rules")
+
     def may(self, role: Role) -> bool:
         """Say whether this may do what *role* may."""
         return _ORDER.index(self.role) >= _ORDER.index(role)

@@ -11,7 +11,7 @@ from typing import Protocol
 from replicator.planning.backoff import Failing
 from replicator.planning.rule import Rule
 from replicator.service.identity import Identity
-from replicator.service.paging import Page, page_of, read_cursor
+from replicator.service.paging import Page, page_by_name
 from replicator.service.rule_views import RuleViews, mentions
 from replicator.service.status import next_due
 from replicator.store.records import RuleNotes, RunState
@@ -91,25 +91,21 @@ class OverviewViews:
         standing: Standing | None = None,
     ) -> Overview:
         """Return rules; *text* is a part of the name, the source or a destination."""
-        after, now = read_cursor(cursor, str), self._clock()
+        now = self._clock()
         stands = await self._standings.all()
         known = [
             (rule, standing_of(rule, stands.get(rule.name, RuleStanding()), now))
             for rule in await self._rules.visible(who)
             if text is None or mentions(rule, text)
         ]
-        wanted = [
-            rule
-            for rule, found in known
-            if standing in (None, found) and (after is None or rule.name > after[0])
-        ]
+        wanted = [rule for rule, found in known if standing in (None, found)]
+        rules = page_by_name(wanted, cursor, limit, lambda rule: rule.name)
         since = await self._clocks.counting_since()
         lines = [
             _line(rule, stands.get(rule.name, RuleStanding()), since.get(rule.name, now), now)
-            for rule in wanted[: limit + 1]
+            for rule in rules.items
         ]
-        page = page_of(lines, limit, lambda line: (line.rule.name,))
-        return Overview(page, Counter(found for _, found in known))
+        return Overview(Page(tuple(lines), rules.next), Counter(found for _, found in known))
 
     async def one(self, who: Identity, name: str) -> tuple[RuleLine, Sequence[Failing]]:
         """Return how one rule is doing, and which of its tags fail. Raises RuleNotFound."""

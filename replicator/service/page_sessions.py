@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -19,6 +19,7 @@ LONGEST: Final = timedelta(hours=12)
 # A use is noted no more often than this.
 _NOTE_EVERY: Final = timedelta(minutes=1)
 _RANDOM_BYTES: Final = 32
+_ID: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 
@@ -36,6 +37,10 @@ class Sessions(Protocol):
 
     async def find(self, session_hash: bytes, now: datetime) -> SessionRecord | None: ...
 
+    async def all(
+        self, now: datetime, *, idle: timedelta
+    ) -> Sequence[tuple[bytes, SessionRecord]]: ...
+
     async def note_use(self, session_hash: bytes, now: datetime) -> None: ...
 
     async def remove(self, session_hash: bytes) -> None: ...
@@ -47,6 +52,14 @@ class Session:
 
     identity: Identity
     csrf: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session as those see it who may end those of others; *id* lets nobody in."""
+
+    id: str
+    record: SessionRecord
 
 
 class SessionDesk:
@@ -102,6 +115,16 @@ class SessionDesk:
     async def close(self, secret: str) -> None:
         """End a session, whether or not there is one."""
         await self._sessions.remove(_hash(secret))
+
+    async def all(self) -> tuple[OpenSession, ...]:
+        """Return all sessions that count, by whose they are."""
+        found = await self._sessions.all(self._clock(), idle=IDLE)
+        return tuple(OpenSession(each.hex(), record) for each, record in found)
+
+    async def end(self, session_id: str) -> None:
+        """End the session of that id, whether or not there is one."""
+        if _ID.fullmatch(session_id):
+            await self._sessions.remove(bytes.fromhex(session_id))
 
 
 def _hash(secret: str) -> bytes:

@@ -39,6 +39,18 @@ def page_of(found: Sequence[T], limit: int, key: Callable[[T], tuple[Any, ...]])
     return Page(items, _encode(key(items[-1])) if len(found) > limit else None)
 
 
+def page_by_name(
+    found: Sequence[T], cursor: str | None, limit: int, name: Callable[[T], str]
+) -> Page[T]:
+    """Make a page of what is there as a whole, sorted by *name*, after the page before.
+
+    Raises InvalidRequest for what is no cursor of ours.
+    """
+    after = read_cursor(cursor, str)
+    rest = [each for each in found if after is None or name(each) > after[0]]
+    return page_of(rest[: limit + 1], limit, lambda each: (name(each),))
+
+
 def read_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
     """Return the key that a page ended with; None for the first page.
 

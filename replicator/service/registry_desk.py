@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
-from replicator.errors import ConfigError
+from replicator.errors import ConfigError, RegistryNotFound
 
 
 class Kept(Protocol):
     """Keeps the settings of registries."""
+
+    async def all(self) -> Mapping[str, Mapping[str, Any]]: ...
 
     async def put(self, name: str, settings: Mapping[str, Any]) -> tuple[str, ...]: ...
 
@@ -33,6 +35,14 @@ class RegistryDesk:
         self._kept = kept
         self._check = check
         self._of_file = of_file
+
+    async def settings(self, name: str) -> Mapping[str, Any]:
+        """Return what is kept of a registry. Raises RegistryNotFound, ConfigError."""
+        self._refuse_of_file(name)
+        kept = await self._kept.all()
+        if name not in kept:
+            raise RegistryNotFound(f"the database keeps no registry {name!r}")
+        return kept[name]
 
     async def put(self, name: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
         """Keep a registry; return the credentials whose secret was cleared by that.

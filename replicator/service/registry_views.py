@@ -14,7 +14,7 @@ from replicator.registry.probe import Finding
 from replicator.registry.profile import profile_for
 from replicator.registry.settings import RegistrySettings
 from replicator.service.identity import Identity
-from replicator.service.paging import Page, page_of, read_cursor
+from replicator.service.paging import Page, page_by_name
 from replicator.values import dataclass
 
 _USER: Final = re.compile(r"(?<=://)[^/@]*@")
@@ -58,10 +58,8 @@ class RegistryViews:
 
     async def page(self, who: Identity, *, cursor: str | None, limit: int) -> Page[KnownRegistry]:
         known = await self._known() if who.sees_all else {}
-        after = read_cursor(cursor, str)
-        names = [name for name in sorted(known) if after is None or name > after[0]]
-        found = [known[name] for name in names[: limit + 1]]
-        return page_of(found, limit, lambda each: (each.settings.name,))
+        found = [known[name] for name in sorted(known)]
+        return page_by_name(found, cursor, limit, lambda each: each.settings.name)
 
     async def one(self, who: Identity, name: str) -> KnownRegistry:
         """Return a registry. Raises RegistryNotFound."""

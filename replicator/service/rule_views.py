@@ -8,7 +8,7 @@ from datetime import datetime
 from replicator.errors import RuleNotFound
 from replicator.planning.rule import Rule
 from replicator.service.identity import Identity
-from replicator.service.paging import Page, page_of, read_cursor
+from replicator.service.paging import Page, page_by_name
 from replicator.service.rulebook import Rulebook
 from replicator.service.status import FailingTags, History, RuleStatus, status_of
 
@@ -46,9 +46,7 @@ class RuleViews:
             if (enabled is None or rule.enabled is enabled)
             and (text is None or mentions(rule, text))
         ]
-        after = read_cursor(cursor, str)
-        rest = [rule for rule in found if after is None or rule.name > after[0]]
-        return page_of(rest[: limit + 1], limit, lambda rule: (rule.name,))
+        return page_by_name(found, cursor, limit, lambda rule: rule.name)
 
     async def one(self, who: Identity, name: str) -> Rule:
         """Return a rule. Raises RuleNotFound, in the same words also for one out of sight."""

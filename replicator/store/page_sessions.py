@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 
 from replicator.store.audit import Change, append
 from replicator.store.database import Database
 from replicator.store.operating_tables import api_token, page_session
 from replicator.values import dataclass
+
+_OF_TOKEN: Final = api_token.c.name == page_session.c.token
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +70,25 @@ class PageSessions:
 
     async def find(self, session_hash: bytes, now: datetime) -> SessionRecord | None:
         """Return a session, unless it or the token it was opened with is over."""
-        of_token = api_token.c.name == page_session.c.token
-        counts = (api_token.c.revoked_at.is_(None), api_token.c.expires_at > now)
         query = (
             select(page_session)
-            .select_from(page_session.outerjoin(api_token, of_token))
-            .where(page_session.c.hash == session_hash, page_session.c.expires_at > now)
-            .where(or_(page_session.c.token.is_(None), counts[0] & counts[1]))
+            .select_from(page_session.outerjoin(api_token, _OF_TOKEN))
+            .where(page_session.c.hash == session_hash, *_counts(now))
         )
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
-        if row is None:
-            return None
-        patterns = None if row.patterns is None else tuple(row.patterns)
-        return SessionRecord(
-            row.subject,
-            row.role,
-            patterns,
-            row.csrf,
-            row.created_at,
-            row.seen_at,
-            row.expires_at,
-            row.token,
+        return None if row is None else _record(row)
+
+    async def all(self, now: datetime, *, idle: timedelta) -> Sequence[tuple[bytes, SessionRecord]]:
+        """Return the sessions that count, each with its hash, by whose they are."""
+        query = (
+            select(page_session)
+            .select_from(page_session.outerjoin(api_token, _OF_TOKEN))
+            .where(*_counts(now), page_session.c.seen_at > now - idle)
+            .order_by(page_session.c.subject, page_session.c.hash)
         )
+        async with self._database.reading() as connection:
+            return [(bytes(row.hash), _record(row)) for row in await connection.execute(query)]
 
     async def note_use(self, session_hash: bytes, now: datetime) -> None:
         """Note that a session was used."""
@@ -105,3 +103,22 @@ class PageSessions:
             row = (await connection.execute(gone.returning(page_session.c.subject))).one_or_none()
             if row is not None:
                 await append(connection, [Change("sign_out", "session", row.subject)])
+
+
+def _counts(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Say what has to be so of a session: neither it nor the token it was opened with is over."""
+    token_counts = api_token.c.revoked_at.is_(None) & (api_token.c.expires_at > now)
+    return page_session.c.expires_at > now, or_(page_session.c.token.is_(None), token_counts)
+
+
+def _record(row: Any) -> SessionRecord:
+    return SessionRecord(
+        row.subject,
+        row.role,
+        None if row.patterns is None else tuple(row.patterns),
+        row.csrf,
+        row.created_at,
+        row.seen_at,
+        row.expires_at,
+        row.token,
+    )

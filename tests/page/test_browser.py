@@ -10,18 +10,21 @@ from datetime import UTC, datetime
 import pytest
 import structlog
 from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from replicator import bootstrap, events
 from replicator.api.server import serve_http
 from replicator.config import Config, RegistryEntry, ServiceSettings
 from replicator.oci.digest import Digest
 from replicator.office import open_office
-from replicator.page.app import page_routes
-from replicator.registry.settings import RegistrySettings
+from replicator.page.app import create_page
+from replicator.registry.settings import Credentials, RegistrySettings
+from replicator.service.identity import Identity, Role
 from replicator.store.owner import Owner
 from replicator.store.records import ActionError, Outcome, RunState, Totals
 from replicator.store.runs import Runs
 from tests.e2e.test_serve import serving
+from tests.page.conftest import ADMIN, SECRET_KEY
 from tests.page.test_screens import HOSTILE
 from tests.page.world import HARBOR, RULES, add_registries, add_trouble, fill
 from tests.store.values import an_action
@@ -132,8 +135,13 @@ async def test_a_rule_is_written_planned_run_watched_and_retried(tmp_path, start
 
 
 @pytest.fixture
-async def shown(database_url):
+async def shown(database_url, monkeypatch):
     """A service in this process that has much to show, hostile words included."""
+    monkeypatch.setenv("REPLICATOR_SECRET_KEY", SECRET_KEY)
+
+    async def knows(request):
+        return ADMIN
+
     config = Config(
         service=ServiceSettings(database=database_url, docker_config=False),
         registries={HARBOR: RegistryEntry(RegistrySettings(HARBOR, kind="harbor"))},
@@ -149,13 +157,29 @@ async def shown(database_url):
             "running": f"/runs/{await _running(served)}",
             "registry": f"/registries/{HARBOR}",
             "activity": "/activity",
+            "tokens": "/access",
+            "credentials": "/access/credentials",
+            "sessions": "/access/sessions",
+            "question": "/access/tokens/ci/revoke",
+            "new registry": "/registries/new",
+            "edited registry": "/registries/registry.test/edit",
             "sign-in": "/sign-in",
             "nowhere": "/nowhere",
         }
-        app = Starlette(routes=list(page_routes(office, "127.0.0.1")))
+        await _access(office)
+        app = Starlette(routes=[Mount("", create_page(office, knows))])
         async with serve_http(app, "127.0.0.1", 0) as at:
             yield f"http://{at}", screens
             served.live.close()
+
+
+async def _access(office):
+    await office.tokens.create("ci", Role.OPERATOR, patterns=["team-*"])
+    await office.tokens.create("old", Role.VIEWER)
+    await office.tokens.revoke("old")
+    await office.credentials.put("harbor", "registry.test", Credentials(HOSTILE, "p", ""))
+    await office.sessions.open(Identity(HOSTILE, Role.VIEWER, ("team-*",), "oidc"), token=None)
+    await office.registry_desk.put("registry.test", {"kind": "harbor"})
 
 
 async def _failed(database):
@@ -240,3 +264,28 @@ async def test_everything_can_be_read_without_scripts_and_reached_by_keyboard(sh
     assert "storage quota" in rule
     assert bar == "40"
     assert rows == 5
+
+
+async def test_a_token_is_made_and_revoked_without_scripts_and_by_keyboard(shown):
+    at, _ = shown
+    async with window(at, java_script_enabled=False) as page:
+        await page.goto("/", wait_until="domcontentloaded")
+        await page.get_by_role("link", name="Access").click()
+        await page.get_by_label("Name", exact=True).fill("deploy")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("o")
+        await page.keyboard.press("Tab")
+        await page.keyboard.type("team-*")
+        await page.keyboard.press("Enter")
+        secret = await page.locator("#secret").inner_text()
+        row = await page.get_by_role("row", name="deploy").inner_text()
+        await page.get_by_role("link", name="Revoke deploy").focus()
+        await page.keyboard.press("Enter")
+        await page.get_by_role("button", name="Revoke the token").focus()
+        await page.keyboard.press("Enter")
+        after = await page.get_by_role("row", name="deploy").inner_text()
+
+    assert secret.startswith("rplt_")
+    assert "operator" in row
+    assert "team-*" in row
+    assert "revoked" in after

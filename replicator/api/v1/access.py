@@ -7,7 +7,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from replicator.errors import AccessDenied, InvalidRequest
+from replicator.errors import InvalidRequest
 from replicator.office import Office
 from replicator.service.identity import Identity, Role
 
@@ -20,9 +20,10 @@ def _asks(role: Role, *, unlimited: bool = False) -> Callable[[Request], Identit
     def identity(request: Request) -> Identity:
         """Return who asks, as the gate found out. Raises AccessDenied."""
         found = cast(Identity, request.state.identity)
-        found.require(role)
-        if unlimited and not found.sees_all:
-            raise AccessDenied("this is for those alone who are not limited to some rules")
+        if unlimited:
+            found.require_unlimited(role)
+        else:
+            found.require(role)
         return found
 
     return identity
