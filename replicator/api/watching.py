@@ -77,4 +77,5 @@ def _gauges(found: Standing, scheduler: Scheduler | None, now: datetime) -> Gaug
         {rule: -age(at) for rule, at in (scheduler.next_fires if scheduler else {}).items()},
         found.failing_tags,
         age(found.oldest_failing_since),
+        {rule: objective.total_seconds() for rule, objective in found.objectives.items()},
     )

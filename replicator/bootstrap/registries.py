@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replicator.bootstrap.keychains import keychain, named_secrets, with_paths
+from replicator.config.proxies import with_proxy
 from replicator.registry.client import open_registry
 
 if TYPE_CHECKING:
@@ -38,13 +40,16 @@ async def open_registries(
     """
     from replicator.service.registries import Registries
 
-    entries = {name: entry.settings for name, entry in config.registries.items()}
+    entries = {
+        name: with_proxy(entry.settings, os.environ) for name, entry in config.registries.items()
+    }
     opened = partial(
         open_registry, keychain=keychain(config), entries=entries, facts=facts, pulls=pulls
     )
 
     def open_one(settings: RegistrySettings, *, listener: Listener) -> Registry:
-        return opened(with_paths(settings, config), listener=listener)
+        settings = with_proxy(with_paths(settings, config), os.environ)
+        return opened(settings, listener=listener)
 
     async with Registries(
         entries,
@@ -64,7 +69,7 @@ async def open_one_registry(
     from replicator.registry.settings import RegistrySettings
 
     entry = config.registries.get(name)
-    settings = entry.settings if entry else RegistrySettings(name)
+    settings = with_proxy(entry.settings if entry else RegistrySettings(name), os.environ)
     if logins is None:
         settings, logins = with_paths(settings, config), keychain(config)
     registry = open_registry(settings, keychain=logins)

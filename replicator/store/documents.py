@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -26,3 +27,8 @@ def rule_from_document(name: str, document: Any) -> Rule:
         return msgspec.convert(document, Rule)
     except msgspec.ValidationError as error:
         raise StoreError(f"rule {name!r} in the database cannot be read: {error}") from error
+
+
+def duration_from_document(text: str) -> timedelta:
+    """Read a duration of such a document."""
+    return msgspec.convert(text, timedelta)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from sqlalchemy import ColumnElement, Select, UnaryExpression, func, select
 
 from replicator.store.database import Database
+from replicator.store.documents import duration_from_document
 from replicator.store.records import RunState
 from replicator.store.tables import failing_tag, rule, rule_clock, run
 from replicator.store.work_tables import ItemState, item
@@ -24,7 +25,7 @@ class Standing:
     *in_step_at* is, for each enabled rule, when its last run began that left nothing undone; what
     has changed at the source since then may be missing at the destination. A rule that has never
     come so far counts from its first run, or from when its schedule was first seen; None if
-    neither has been.
+    neither has been. *objectives* are how old that may be, of the enabled rules that say so.
     """
 
     waiting: int
@@ -35,6 +36,7 @@ class Standing:
     in_step_at: Mapping[str, datetime | None]
     failing_tags: int
     oldest_failing_since: datetime | None
+    objectives: Mapping[str, timedelta]
 
 
 async def standing(database: Database) -> Standing:
@@ -54,8 +56,10 @@ async def standing(database: Database) -> Standing:
         waiting, under_way = (await connection.execute(runs)).one()
         wait, go_on, oldest = (await connection.execute(items)).one()
         number, since = (await connection.execute(failing)).one()
-        in_step = {row.name: _since(row) for row in await connection.execute(_LAST_IN_STEP)}
-    return Standing(waiting, under_way, wait, go_on, oldest, in_step, number, since)
+        rules = (await connection.execute(_LAST_IN_STEP)).all()
+    in_step = {row.name: _since(row) for row in rules}
+    objectives = {row.name: duration_from_document(row.objective) for row in rules if row.objective}
+    return Standing(waiting, under_way, wait, go_on, oldest, in_step, number, since, objectives)
 
 
 def _since(row: Any) -> datetime | None:
@@ -80,4 +84,5 @@ _LAST_IN_STEP: Final = select(
     .where(rule_clock.c.rule == rule.c.name)
     .scalar_subquery()
     .label("scheduled_at"),
+    rule.c.definition["objective"].as_string().label("objective"),
 ).where(rule.c.enabled)

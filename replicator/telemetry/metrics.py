@@ -23,7 +23,8 @@ _TOO_MANY_REQUESTS: Final = 429
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """How things stand; all times in seconds. *lag* and *next_due* are by rule."""
+    """How things stand; all times in seconds. *lag*, *next_due* and *objectives* are by
+    rule."""
 
     waiting: int
     under_way: int
@@ -34,6 +35,7 @@ class Gauges:
     next_due: Mapping[str, float]
     failing_tags: int
     failing_for: float
+    objectives: Mapping[str, float]
 
 
 class Metrics:
@@ -107,6 +109,9 @@ class Metrics:
             "rule_lag_seconds",
             "Since the start of the last run that left nothing undone, or else of the first run.",
             now.lag,
+        )
+        yield _by_rule(
+            "rule_objective_seconds", "The lag that the rule allows, if it does.", now.objectives
         )
         yield _by_rule("rule_next_due_seconds", "Until the rule comes due by itself.", now.next_due)
 

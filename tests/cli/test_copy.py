@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 from tests.support.embedded import (
@@ -37,6 +38,29 @@ async def test_a_copy_whose_results_go_into_a_pipe_says_nothing_else(replicate, 
     done = await replicate("copy", f"{source.host}/app:1", f"{destination.host}/app")
 
     assert done.err == ""
+
+
+async def test_the_proxy_of_the_environment_is_asked_for_what_no_proxy_does_not_name(
+    replicate, start_registry
+):
+    seen = []
+
+    async def refuse(reader, writer):
+        seen.append((await reader.readline()).decode().split()[:2])
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    destination = await start_registry()
+    replicate.write_config('[registries."registry.invalid"]\nretries = 0\n')
+    command = ("copy", "registry.invalid/app:1", f"{destination.host}/app")
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        replicate.variables["HTTPS_PROXY"] = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        through = await replicate(*command)
+        replicate.variables["NO_PROXY"] = "localhost,.invalid"
+        directly = await replicate(*command)
+
+    assert through.code == directly.code == 1
+    assert seen == [["CONNECT", "registry.invalid:443"]]
 
 
 async def test_without_a_tag_it_is_latest_on_both_sides(replicate, start_registry):

@@ -120,6 +120,15 @@ async def test_a_rule_that_was_never_in_step_counts_from_when_it_was_first_seen(
     assert found == {"fails": NOON + HOUR, "never-began": NOON}
 
 
+async def test_the_objectives_of_enabled_rules_are_known(database):
+    rules = Rules(database)
+    for name, enabled in (("hourly", True), ("rests", False)):
+        await rules.put(replace(a_rule(name), objective=HOUR, enabled=enabled))
+    await rules.put(a_rule("whenever"))
+
+    assert (await standing(database)).objectives == {"hourly": HOUR}
+
+
 async def test_a_process_learns_which_of_its_runs_are_anothers_by_now(database, runs):
     ours = await runs.start(a_rule("ours"), "person", NOON)
     theirs = await Runs(database, ELSEWHERE).start(a_rule("theirs"), "person", NOON)

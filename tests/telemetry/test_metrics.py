@@ -16,7 +16,7 @@ from replicator.oci.reference import RepositoryName
 from replicator.telemetry.metrics import Gauges, Metrics
 
 HUB = RepositoryName("hub.example.com", "team/app")
-IDLE = Gauges(0, 0, 0, 0, 0.0, {}, {}, 0, 0.0)
+IDLE = Gauges(0, 0, 0, 0, 0.0, {}, {}, 0, 0.0, {})
 
 
 def samples(metrics, gauges=IDLE):
@@ -67,12 +67,14 @@ def test_runs_and_their_tags_are_counted_when_they_end():
 
 def test_a_rule_that_is_gone_leaves_nothing_behind():
     metrics = Metrics()
-    before = samples(metrics, Gauges(1, 2, 5, 6, 3.0, {"rule": 60.0}, {"rule": 5.0}, 4, 6.0))
+    gauges = Gauges(1, 2, 5, 6, 3.0, {"rule": 60.0}, {"rule": 5.0}, 4, 6.0, {"rule": 1800.0})
+    before = samples(metrics, gauges)
 
     after = samples(metrics)
 
     assert before["rule_lag_seconds", "rule"] == 60
     assert before["rule_next_due_seconds", "rule"] == 5
+    assert before["rule_objective_seconds", "rule"] == 1800
     assert (before["runs_waiting",], before["runs_under_way",]) == (1, 2)
     assert (before["failing_tags",], before["failing_for_seconds",]) == (4, 6)
     assert not [key for key in after if key[-1] == "rule"]

@@ -165,6 +165,17 @@ env:
 {{- if .Values.dockerConfigSecret }}
 - {name: DOCKER_CONFIG, value: /etc/replicator-docker}
 {{- end }}
+{{- with .Values.proxies }}
+{{- with .https }}
+- {name: HTTPS_PROXY, value: {{ . | quote }}}
+{{- end }}
+{{- with .http }}
+- {name: HTTP_PROXY, value: {{ . | quote }}}
+{{- end }}
+{{- if or .https .http }}
+- {name: NO_PROXY, value: {{ concat (list "localhost" "127.0.0.1" ".svc" ".cluster.local") .exclude | join "," | quote }}}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "replicator.mounts" -}}
