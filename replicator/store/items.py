@@ -190,31 +190,25 @@ class Items:
         The last one of a run is followed by its closing, which is this process's then; it is
         returned.
         """
-        following = await self._endings.ask(Ended(claim, summary, now))
-        if isinstance(following, LeaseLost):
-            raise following
-        return following
+        was_last = await self._endings.ask(Ended(claim, summary, now))
+        if was_last is None:
+            raise _lost(claim)
+        # What is missed by a worker that dies just here is found by the reaper.
+        if not was_last:
+            return None
+        async with self._database.writing() as connection:
+            return await self._open_closing(connection, claim.run, now)
 
-    async def _finish(self, ended: Sequence[Ended]) -> Sequence[Claim | LeaseLost | None]:
-        """Be done with items; return what follows each of them."""
+    async def _finish(self, ended: Sequence[Ended]) -> Sequence[bool | None]:
+        """Be done with items, and say which was the last of its run; None if it is another's."""
         async with self._database.writing() as connection:
             mine = await end_items(connection, self._owner, ended)
-        # Of two that finish at once, the one that commits last sees both. What is missed all the
-        # same, by a worker that dies just here, is found by the reaper.
-        runs = {each.claim.run for each in ended if each.claim.key in mine}
+        # Of two that finish at once, the one that commits last sees both.
+        last = {each.claim.run: each.claim.key for each in ended if each.claim.key in mine}
         async with self._database.reading() as connection:
-            left = await over(connection, runs) if runs else frozenset[int]()
-        following: list[Claim | LeaseLost | None] = []
-        for each in ended:
-            if each.claim.key not in mine:
-                following.append(_lost(each.claim))
-            elif each.claim.run in left:
-                left -= {each.claim.run}
-                async with self._database.writing() as connection:
-                    following.append(await self._open_closing(connection, each.claim.run, each.at))
-            else:
-                following.append(None)
-        return following
+            done = await over(connection, last) if last else frozenset[int]()
+        keys = {key for number, key in last.items() if number in done}
+        return [each.claim.key in keys if each.claim.key in mine else None for each in ended]
 
     async def defer(
         self, claim: Claim, until: datetime, summary: Mapping[str, Any] | None = None
@@ -397,13 +391,13 @@ def _first(most: str, *conditions: ColumnElement[bool]) -> Select[int, int]:
 
 # Made once, as every item begins with it. Also returns the ids of the runs, and whether they are
 # to begin.
-_following: Final = union_all(
+_turn: Final = union_all(
     select(_first("most", ~is_last_try).cte("following")),
     select(_first("last_tries", is_last_try).cte("last_tries")),
-).subquery("taken")
+).subquery("turn")
 _TAKE: Final = (
     update(item)
-    .where(item.c.run == _following.c.run, item.c.n == _following.c.n)
+    .where(item.c.run == _turn.c.run, item.c.n == _turn.c.n)
     .values(state=ItemState.RUNNING.value, owner=bindparam("by"), attempt=item.c.attempt + 1)
     .returning(
         item,

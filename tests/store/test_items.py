@@ -144,6 +144,45 @@ async def test_the_last_item_of_a_run_is_followed_by_its_closing(queue, items, r
     assert (now.items_waiting, now.items_under_way) == (0, 0)
 
 
+async def test_of_items_that_end_at_once_only_the_one_that_was_lost_is_refused(queue, items):
+    added = await queue.add(wide(), "person", NOON)
+    listing = await one(items)
+    await items.add(listing, pieces("a", "b", "c"), NOON)
+    await items.finish(listing, {}, NOON)
+    claims = await items.claim(NOON, limit=3)
+    await items.release(claims[1], NOON)
+    again = await one(items)
+
+    ended = await asyncio.gather(
+        *(items.finish(claim, {"counts": {"copied": claim.n}}, NOON) for claim in claims),
+        return_exceptions=True,
+    )
+    closing = await items.finish(again, {}, NOON)
+
+    assert [type(each) for each in ended] == [type(None), LeaseLost, type(None)]
+    assert (closing.run_id or closing.run, closing.kind) == (added.number, ItemKind.CLOSING)
+    assert list(await items.summaries(closing)) == [
+        {},
+        {"counts": {"copied": 1}},
+        {},
+        {"counts": {"copied": 3}},
+    ]
+
+
+async def test_items_that_are_the_last_together_are_followed_by_one_closing(queue, items):
+    runs = [await queue.add(wide(f"wide-{n}"), "person", NOON) for n in range(3)]
+    claims = await items.claim(NOON, limit=3)
+    for claim in claims:
+        await items.add(claim, pieces("a", "b"), NOON)
+    claims = [*claims, *await items.claim(NOON, limit=6)]
+
+    ended = await asyncio.gather(*(items.finish(claim, {}, NOON) for claim in claims))
+
+    closings = [each for each in ended if each is not None]
+    assert sorted(each.run for each in closings) == [each.number for each in runs]
+    assert await items.claim(NOON) == []
+
+
 async def test_a_closing_that_its_maker_never_made_is_found(queue, items, database):
     added = await queue.add(a_rule(), "person", NOON)
     claim = await one(items)
