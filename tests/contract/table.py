@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-_PLACE = re.compile(r"(<!-- contract -->\n).*?(<!-- end of contract -->\n)", re.DOTALL)
+_PLACE = r"(<!-- {mark} -->\n).*?(<!-- end of {mark} -->\n)"
 
 
 def render(results: Mapping[str, Mapping[str, str]]) -> str:
@@ -19,8 +19,9 @@ def render(results: Mapping[str, Mapping[str, str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def insert(page: Path, table: str) -> None:
-    """Put *table* where *page* has one."""
+def insert(page: Path, table: str, mark: str) -> None:
+    """Put *table* where *page* has one between comments that say *mark*."""
+    place = re.compile(_PLACE.format(mark=mark), re.DOTALL)
     page.write_text(
-        _PLACE.sub(lambda match: match[1] + "\n" + table + "\n" + match[2], page.read_text())
+        place.sub(lambda match: match[1] + "\n" + table + "\n" + match[2], page.read_text())
     )

@@ -10,16 +10,12 @@ import pytest
 
 from replicator.embedded.memory import MemoryStorage
 from replicator.embedded.server import EmbeddedRegistry
-from tests.fakes.azure import FakeAzure
 from tests.fakes.clouds import GoogleLogins
 from tests.fakes.dockerhub import FakeHub
 from tests.fakes.ecr import HOST, KEYS, FakeEcr, actions_of
-from tests.fakes.github import FakeGitHub
 from tests.fakes.google import FakeGoogle, GoogleTokens
 from tests.fakes.harbor import FakeHarbor
-from tests.fakes.nexus import FakeNexus
 from tests.fakes.quay import FakeQuay
-from tests.fakes.zot import FakeZot
 from tests.support.embedded import Layer, store_image, store_image_of, store_layer
 
 TAGS = 1000
@@ -75,43 +71,11 @@ class Stage:
         done = await self._replicate("run", "--report", "-", *arguments)
         return done.code, done.json["runs"][0]
 
-    async def requests_for_nothing_new(self):
-        """Run twice, and return the requests of the second run, by registry and kind."""
-        code, first = await self.run()
-        assert code == 0, first
-        code, second = await self.run()
-        assert (code, second["counts"]["skipped"]) == (0, TAGS)
-        return second["requests"]
-
-
-def asked(requests, host):
-    """The requests to *host* that are about tags, its tokens aside."""
-    kinds = requests.get(host, {})
-    return sum(number for kind, number in kinds.items() if kind not in ("token", "ping"))
-
 
 def entry(host, **settings):
     """The table of a registry."""
     lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
     return "\n".join([f'[registries."{host}"]', *lines])
-
-
-async def test_a_thousand_unchanged_tags_at_google_cost_two_requests(stage):
-    google = FakeGoogle()
-    source = await stage.start(google.registry)
-    store_many(google.storage, "project/docker/app")
-    destination = await stage.start(EmbeddedRegistry(google.storage))
-    stage.write_rule(
-        f"{source.host}/project/docker/app",
-        f"{destination.host}/{{repository}}",
-        registries=entry(source.host, kind="google"),
-    )
-
-    requests = await stage.requests_for_nothing_new()
-
-    # One is refused before there is a token.
-    assert asked(requests, source.host) <= 2
-    assert asked(requests, destination.host) == 0
 
 
 async def test_a_namespace_at_google_is_found_and_copied(stage):
@@ -168,18 +132,6 @@ class TestDockerHub:
             registries=entry("docker.io", **hub.settings(), **settings),
         )
 
-    async def test_a_thousand_unchanged_tags_cost_twelve_requests_and_no_pull(self, stage, hub):
-        store_many(hub.storage, "library/app")
-        destination = await stage.start(EmbeddedRegistry(hub.storage))
-        self.write_rule(stage, hub, "docker.io/library/app", destination)
-        hub.pulls = 100
-
-        requests = await stage.requests_for_nothing_new()
-
-        assert asked(requests, "docker.io") <= 12
-        assert asked(requests, destination.host) == 0
-        assert hub.pulls == 100
-
     async def test_a_namespace_is_found_and_copied(self, stage, hub):
         for name in ("library/alpine", "library/debian", "other/app"):
             store_image(hub.storage, name, "v1")
@@ -232,21 +184,6 @@ class TestQuay:
         quay = FakeQuay()
         await stage.start(quay.registry)
         return quay
-
-    async def test_a_thousand_unchanged_tags_cost_twelve_requests(self, stage, quay):
-        store_many(quay.storage, "org/app")
-        destination = await stage.start(EmbeddedRegistry(quay.storage))
-        host = quay.registry.host
-        stage.write_rule(
-            f"{host}/org/app",
-            f"{destination.host}/{{repository}}",
-            registries=entry(host, kind="quay"),
-        )
-
-        requests = await stage.requests_for_nothing_new()
-
-        assert asked(requests, host) <= 12
-        assert asked(requests, destination.host) == 0
 
     @pytest.mark.parametrize("variable", ["DOCKER_CONFIG", "REGISTRY_AUTH_FILE"])
     async def test_robots_of_two_organisations_are_found_where_docker_and_podman_keep_logins(
@@ -304,21 +241,6 @@ class TestHarbor:
         await stage.start(harbor.registry)
         return harbor
 
-    async def test_a_thousand_unchanged_tags_cost_twelve_requests(self, stage, harbor):
-        store_many(harbor.storage, "project/app")
-        destination = await stage.start(EmbeddedRegistry(harbor.storage))
-        host = harbor.registry.host
-        stage.write_rule(
-            f"{host}/project/app",
-            f"{destination.host}/{{repository}}",
-            registries=entry(host, kind="harbor"),
-        )
-
-        requests = await stage.requests_for_nothing_new()
-
-        assert asked(requests, host) <= 12
-        assert asked(requests, destination.host) == 0
-
     @pytest.mark.parametrize(("create", "expected"), [("if-missing", 0), ("on-push", 1)])
     async def test_a_project_is_made_at_the_destination_if_that_is_wanted(
         self, stage, harbor, create, expected
@@ -341,30 +263,6 @@ class TestHarbor:
         if expected:
             assert {tag["class"] for tag in report["tags"]} == {"not_found"}
             assert all('create = "if-missing"' in tag["message"] for tag in report["tags"])
-
-
-@pytest.mark.parametrize("kind", ["acr", "ghcr"])
-async def test_a_thousand_unchanged_tags_at_azure_and_github_cost_twelve_requests(stage, kind):
-    passwords = {"acme": "secret"}
-    fake = FakeAzure(passwords) if kind == "acr" else FakeGitHub(passwords)
-    source = await stage.start(fake.registry)
-    settings = {"kind": kind}
-    if kind == "ghcr":
-        await stage.start(fake.site)
-        settings = fake.settings()
-    store_many(fake.storage, "acme/app")
-    destination = await stage.start(EmbeddedRegistry(fake.storage))
-    login = 'credential = { username = "acme", password = "secret" }'
-    stage.write_rule(
-        f"{source.host}/acme/app",
-        f"{destination.host}/{{repository}}",
-        registries="\n".join([entry(source.host, **settings), login]),
-    )
-
-    requests = await stage.requests_for_nothing_new()
-
-    assert asked(requests, source.host) <= 12
-    assert asked(requests, destination.host) == 0
 
 
 def aws_variables(ecr):
@@ -391,18 +289,6 @@ class TestEcr:
             await stage.start(server)
         stage.variables |= aws_variables(ecr)
         return ecr
-
-    async def test_a_thousand_unchanged_tags_cost_three_requests(self, stage, ecr):
-        store_many(ecr.storage, "team/app")
-        destination = await stage.start(EmbeddedRegistry(ecr.storage))
-        stage.write_rule(
-            f"{HOST}/team/app", f"{destination.host}/{{repository}}", registries=aws_entry(ecr)
-        )
-
-        requests = await stage.requests_for_nothing_new()
-
-        assert asked(requests, HOST) <= 3
-        assert asked(requests, destination.host) == 0
 
     async def test_repositories_are_made_at_the_destination_and_filled(self, stage, ecr):
         source = await stage.start()
@@ -473,28 +359,3 @@ async def test_a_tag_that_is_gone_is_removed_from_ecr(stage):
 
     assert report["counts"]["pruned"] == 1, report
     assert ecr.storage.tags("mirror/app") == ["v2"]
-
-
-async def unchanged_at(stage, fake, kind):
-    """The requests for 1,000 unchanged tags at a registry that wants a password."""
-    await stage.start(fake.registry)
-    store_many(fake.storage, "team/app")
-    destination = await stage.start(EmbeddedRegistry(fake.storage))
-    host = fake.registry.host
-    login = 'credential = { username = "alice", password = "wonderland" }'
-    stage.write_rule(
-        f"{host}/team/app",
-        f"{destination.host}/{{repository}}",
-        registries="\n".join([entry(host, kind=kind), login]),
-    )
-    requests = await stage.requests_for_nothing_new()
-    assert asked(requests, destination.host) == 0
-    return asked(requests, host)
-
-
-async def test_a_thousand_unchanged_tags_at_zot_cost_twelve_requests(stage):
-    assert await unchanged_at(stage, FakeZot({"alice": "wonderland"}), "zot") <= 12
-
-
-async def test_a_thousand_unchanged_tags_at_nexus_cost_one_head_each_and_a_list(stage):
-    assert await unchanged_at(stage, FakeNexus({"alice": "wonderland"}), "nexus") <= 1050
