@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from replicator.bootstrap.docker_logins import login_files
-from replicator.registry.cloud.keychain import CloudKeychain
 from replicator.registry.docker_config import DockerKeychain, paths_with_logins
 from replicator.registry.keychain import ConfiguredKeychain, FirstOf
 from replicator.registry.logins_by_path import login_for
@@ -16,14 +15,19 @@ from replicator.registry.logins_by_path import login_for
 if TYPE_CHECKING:
     from replicator.config import Config
     from replicator.registry.keychain import Keychain
-    from replicator.registry.settings import Credentials, CredentialSource, RegistrySettings
+    from replicator.registry.settings import (
+        Cloud,
+        Credentials,
+        CredentialSource,
+        RegistrySettings,
+    )
 
 
 def keychain(config: Config) -> Keychain:
     """Build what finds credentials: the configuration's and the clouds' first, then Docker's."""
     named = _named_logins(config)
     clouds = {name: source.cloud for name, source in named.items() if source.cloud is not None}
-    configured = FirstOf(named_secrets(config), CloudKeychain(clouds))
+    configured = FirstOf(named_secrets(config), *([_cloud_keychain(clouds)] if clouds else ()))
     if not config.service.docker_config:
         return configured
     return FirstOf(configured, *map(DockerKeychain, login_files(os.environ)))
@@ -67,6 +71,12 @@ def _named_logins(config: Config) -> dict[str, CredentialSource]:
     for name, entry in config.registries.items():
         named |= {f"{name}/{path}": source for path, source in entry.logins.items()}
     return named
+
+
+def _cloud_keychain(clouds: Mapping[str, Cloud]) -> Keychain:
+    from replicator.registry.cloud.keychain import CloudKeychain
+
+    return CloudKeychain(clouds)
 
 
 def _stored_keychain(config: Config, names: Mapping[str, str]) -> Keychain:

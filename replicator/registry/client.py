@@ -6,7 +6,7 @@ import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from functools import cache, partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
 import httpx
@@ -39,9 +39,11 @@ from replicator.registry.sending import Sender
 from replicator.registry.settings import RegistrySettings, Tls
 from replicator.registry.slots import Limits
 from replicator.registry.transport import Http1Transport, make_ssl_context
-from replicator.registry.trials import Trials
 from replicator.registry.vendors.choice import Vendors
 from replicator.registry.wire import Wire
+
+if TYPE_CHECKING:
+    from replicator.registry.trials import Trials
 
 _CLOCK: Final = Clock()
 
@@ -100,6 +102,8 @@ class Registry:
 
     def trials(self, path: str) -> Trials:
         """Return what tries the repository at *path*. Raises InvalidReference."""
+        from replicator.registry.trials import Trials
+
         return Trials(self._sender, self._authenticator, RepositoryName(self.name, path))
 
     async def ping(self) -> None:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from replicator.events import Listener
 from replicator.registry.courier import Authorizer, Courier
-from replicator.registry.ecr_host import EcrHost
 from replicator.registry.exchange import Send
 from replicator.registry.gate import Gate
 from replicator.registry.keychain import Keychain
@@ -71,8 +70,8 @@ class Vendors:
                 from replicator.registry.vendors.azure import Azure
 
                 return Azure(self._sender)
-            case "ecr" if (host := EcrHost.parse(self._sender.settings.name)) is not None:
-                return self._ecr(profile, host)
+            case "ecr":
+                return self._ecr(profile)
             case "ghcr" if self._knows_api(profile):
                 from replicator.registry.vendors.github import GitHub
 
@@ -112,12 +111,14 @@ class Vendors:
             case _:
                 return None
 
-    def _ecr(self, profile: Profile, host: EcrHost) -> Vendor | None:
+    def _ecr(self, profile: Profile) -> Vendor | None:
         """The API of ECR is beside the registry, at a host that follows from the registry's."""
+        from replicator.registry.ecr_host import EcrHost
         from replicator.registry.vendors.ecr import Ecr
         from replicator.registry.vendors.ecr_api import EcrApi
 
-        if not self._knows_api(profile):
+        host = EcrHost.parse(self._sender.settings.name)
+        if host is None or not self._knows_api(profile):
             return None
         # The signature is over the whole request, and so among the headers of each.
         login = self._login()
