@@ -46,3 +46,8 @@ class Digest:
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.hex}"
+
+    @property
+    def quoted(self) -> str:
+        """The digest as a value in the query of a URL."""
+        return f"{self.algorithm}%3A{self.hex}"

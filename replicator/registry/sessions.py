@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Final
-from urllib.parse import quote
 
 import httpx
 
@@ -233,11 +232,10 @@ class BlobUpload:
         Registries on object storage answer it only after they have moved the blob. Whether a
         blob is stored whose answer was lost, the registry can be asked.
         """
-        digest = quote(str(self._blob.digest), safe="")
         return self._call(
             "PUT",
             # The query is the registry's own and stays as it is: distribution signs its state.
-            with_parameter(self._location, f"digest={digest}"),
+            with_parameter(self._location, f"digest={self._blob.digest.quoted}"),
             expected=_CLOSED,
             headers=_TYPE if body is None else _body_headers(self._blob.size),
             body=body,

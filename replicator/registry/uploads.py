@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import urlencode
 
 import httpx
 
@@ -102,7 +101,7 @@ class Uploads:
         Harbor would say only after it has come.
         """
         scopes = (self._push,) if source == self._name.path else (self._push, pull(source))
-        query = {"mount": str(blob.digest), "from": source}
+        query = {"mount": blob.digest.quoted, "from": source.replace("/", "%2F")}
         try:
             return await self._post(blob, query, scopes=scopes, expected=_MOUNTED)
         except errors.QuotaFull:
@@ -122,9 +121,11 @@ class Uploads:
         scopes: tuple[Scope, ...],
         expected: frozenset[int],
     ) -> Answer:
+        """Open an upload, or mount; the values of *query* are quoted."""
         if blob.digest.algorithm != "sha256":
             query = {**query, "digest-algorithm": blob.digest.algorithm}
-        text = f"?{urlencode(query)}" if query else ""
+        parameters = "&".join(f"{name}={value}" for name, value in query.items())
+        text = f"?{parameters}" if query else ""
         return await self._sender.send(
             Call(
                 RequestKind.UPLOAD,

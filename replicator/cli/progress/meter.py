@@ -78,12 +78,19 @@ class Meter:
     clock: Callable[[], float] = time.monotonic
     images: dict[_Key, Image] = field(default_factory=dict)
     totals: Totals = field(init=False)
+    # The images that wait for a blob in a repository, by name and in their order.
+    _waiting: dict[tuple[RepositoryName, Digest], dict[str, Image]] = field(
+        init=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         self.totals = Totals(self._nothing())
 
     def __call__(self, event: Event, /) -> None:
         match event:
+            # By far the most of all.
+            case events.RequestFinished():
+                self.totals.requests += 1
             case events.TagStarted():
                 self._start(event)
             case events.BlobProgressed():
@@ -92,15 +99,16 @@ class Meter:
                 self._settle(event)
             case events.TagFinished():
                 self._finish(event)
-            case events.RequestFinished():
-                self.totals.requests += 1
 
     def _start(self, event: events.TagStarted) -> None:
         amount = self._nothing()
         amount.expected = sum(event.blobs.values())
         self.totals.amount.expected += amount.expected
         name = f"{event.destination}:{event.tag}"
-        self.images[event.destination, event.tag] = Image(name, dict(event.blobs), amount)
+        image = Image(name, dict(event.blobs), amount)
+        self.images[event.destination, event.tag] = image
+        for digest in image.waiting:
+            self._waiting.setdefault((event.destination, digest), {})[name] = image
 
     def _progress(self, event: events.BlobProgressed) -> None:
         image = self._waiting_for(event.destination, event.digest)
@@ -115,7 +123,7 @@ class Meter:
             # A blob of a referrer, which nobody had announced.
             totals.amount.expected += event.size
         else:
-            del image.waiting[event.digest]
+            self._leave(image, event.destination, event.digest)
             amounts.append(image.amount)
         match event.outcome:
             case BlobOutcome.COPIED:
@@ -136,13 +144,22 @@ class Meter:
         if image is not None:
             # What a failed image still lacks is not to be waited for.
             self.totals.amount.expected -= image.amount.expected - image.amount.done
+            for digest in tuple(image.waiting):
+                self._leave(image, event.destination, digest)
 
     def _waiting_for(self, destination: RepositoryName, digest: Digest) -> Image | None:
         """Return the image that began first of those that wait for a blob in a repository."""
-        for (repository, _), image in self.images.items():
-            if repository == destination and digest in image.waiting:
-                return image
-        return None
+        waiting = self._waiting.get((destination, digest))
+        return next(iter(waiting.values())) if waiting else None
+
+    def _leave(self, image: Image, destination: RepositoryName, digest: Digest) -> None:
+        """Let *image* wait for a blob no more."""
+        del image.waiting[digest]
+        waiting = self._waiting.get((destination, digest), {})
+        # Gone already if the image began anew meanwhile.
+        waiting.pop(image.name, None)
+        if not waiting:
+            self._waiting.pop((destination, digest), None)
 
     def _nothing(self) -> Amount:
         return Amount(Rate(self.clock))
