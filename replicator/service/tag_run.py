@@ -16,11 +16,11 @@ from replicator.planning.prepared import Wanted
 from replicator.registry.protocols import RepositoryReader
 from replicator.service.content_check import ContentCheck
 from replicator.service.left_behind import left_behind, left_behind_text, prefixed
+from replicator.service.new_referrers import NewReferrers
 from replicator.service.observing import Goal, Observer, Sighting
 from replicator.service.run_context import Handling, RunContext
 from replicator.transfer.order import Destination, Order, Result
-from replicator.transfer.repointing import REPOINTED_FROM, vouches
-from replicator.transfer.sides import DESTINATION, SOURCE, reading_source, reason_of, side_of
+from replicator.transfer.sides import DESTINATION, SOURCE, reason_of, side_of
 from replicator.values import dataclass
 
 _log = logging.getLogger(__name__)
@@ -56,8 +56,10 @@ class TagRun:
         self._source = source
         self._handling = handling
         self._named = named
-        self._asks_for_signatures = named or unlisted
         self._journal = context.journal
+        self._new_referrers = NewReferrers(
+            context, source, handling, asks_for_signatures=named or unlisted
+        )
         self._unchanged: set[str] = set()
 
     @property
@@ -184,8 +186,8 @@ class TagRun:
         """Leave a tag as it is, unless something new refers to it."""
         goal, row = sighting.goal, self._learnt(source, sighting)
         try:
-            if goal.row is not None and self._must_see_referrers(goal.row):
-                if await self._has_new_referrers(goal, goal.row):
+            if goal.row is not None and self._new_referrers.are_due(goal.row):
+                if await self._new_referrers.are_there(goal, goal.row):
                     reason = "something new refers to it at the source"
                     return PlannedCopy(goal, replace(action, decision=Decision.COPY, reason=reason))
                 row = replace(row or goal.row, referrers_at=self._context.clock())
@@ -205,53 +207,6 @@ class TagRun:
         if row is None or row.source_digest != source.digest:
             return self._row(sighting.goal, source.digest, digest)
         return replace(row, confirmed_at=self._context.clock()) if sighting.looked else None
-
-    def _must_see_referrers(self, row: Published) -> bool:
-        """Say whether it is time to look for new referrers of an unchanged tag.
-
-        Those of an index that was cut down refer to another digest.
-        """
-        return (
-            self._handling.referrers
-            and (row.digest == row.source_digest or self._handling.repoints)
-            and self._context.freshness.is_due(row.referrers_at, now=self._context.clock())
-        )
-
-    async def _has_new_referrers(self, goal: Goal, row: Published) -> bool:
-        """Say whether the source lists a referrer or signature that the destination does not.
-
-        Where tags are listed, signatures are seen there, and need not be asked for here.
-        """
-        destination = goal.view.repository
-        if row.digest != row.source_digest:
-            return await self._has_new_to_repoint(goal, row)
-        with reading_source():
-            referrers = {each.digest for each in await self._source.list_referrers(row.digest)}
-            tags = (
-                await self._source.signature_tags(row.digest) if self._asks_for_signatures else ()
-            )
-            signatures = {tag: (await self._source.resolve(tag)).digest for tag in tags}
-        if referrers:
-            referrers -= {each.digest for each in await destination.list_referrers(row.digest)}
-        if referrers:
-            return True
-        for tag, digest in signatures.items():
-            if (await goal.view.look(tag)).digest != digest:
-                return True
-        return False
-
-    async def _has_new_to_repoint(self, goal: Goal, row: Published) -> bool:
-        """Say whether the source's index has a referrer that the destination's lacks.
-
-        Those at the destination say which ones they were made from.
-        """
-        with reading_source():
-            listed = await self._source.list_referrers(row.source_digest)
-        wanted = {str(each.digest) for each in listed if not vouches(each.artifact_type)}
-        if not wanted:
-            return False
-        made = await goal.view.repository.list_referrers(row.digest)
-        return not wanted <= {each.annotations.get(REPOINTED_FROM, "") for each in made}
 
     async def _copy(
         self, source: SourceTag, copies: Sequence[PlannedCopy], *, fallback: Tag | None
