@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import secrets
 import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import structlog
 from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from replicator import bootstrap, events
 from replicator.api.server import serve_http
@@ -22,10 +24,10 @@ from replicator.config import Config, RegistryEntry, ServiceSettings
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.office import open_office
-from replicator.page.app import page_routes
+from replicator.page.app import create_page
 from replicator.planning.plan import Decision
 from replicator.planning.rule import Rule
-from replicator.registry.settings import CredentialSource, RegistrySettings
+from replicator.registry.settings import Credentials, CredentialSource, RegistrySettings
 from replicator.service.identity import Identity, Role
 from replicator.store.actor import Actor, acting
 from replicator.store.owner import Owner
@@ -43,6 +45,7 @@ _WAYS = (
     ("-dark-narrow", "dark", 420),
 )
 _MIB = 1 << 20
+_ADA = Identity("ada", Role.ADMIN, None, "page")
 _WRONG = """\
 [[rules]]
 name = "base-images"
@@ -62,7 +65,7 @@ async def take(folder, *, narrow_and_dark):
         served = await stack.enter_async_context(bootstrap.open_serving(config))
         office = await stack.enter_async_context(open_office(config, served))
         screens = await _fill(served, office)
-        app = Starlette(routes=list(page_routes(office, "127.0.0.1")))
+        app = Starlette(routes=[Mount("", create_page(office, _know_ada))])
         at = await stack.enter_async_context(serve_http(app, "127.0.0.1", 0))
         chromium = await stack.enter_async_context(browser())
         for suffix, scheme, width in _WAYS if narrow_and_dark else _WAYS[:1]:
@@ -81,10 +84,16 @@ def _config(home):
         RegistrySettings(HARBOR, kind="harbor", max_concurrency=16),
         CredentialSource("acme", password="x"),
     )
-    database = f"sqlite:///{home}/replicator.db"
-    return Config(
-        service=ServiceSettings(database=database, docker_config=False), registries={HARBOR: entry}
+    key = Path(home, "secret.key")
+    key.write_text(secrets.token_urlsafe(32))
+    service = ServiceSettings(
+        f"sqlite:///{home}/replicator.db", docker_config=False, secret_key_file=key
     )
+    return Config(service=service, registries={HARBOR: entry})
+
+
+async def _know_ada(request):
+    return _ADA
 
 
 async def _fill(served, office):
@@ -93,6 +102,7 @@ async def _fill(served, office):
     await add_registries(served.database)
     failed, running = await _fail(served.database), await _begin(served)
     await _change(office)
+    await _let_in(office)
     now = datetime.now(UTC)
     await Services(served.database, Owner.this_process(), now).announce(now)
     return {
@@ -102,6 +112,10 @@ async def _fill(served, office):
         "run-failed": f"/runs/{failed}?outcome=failed",
         "registry": f"/registries/{HARBOR}",
         "activity": "/activity",
+        "access": "/access",
+        "credentials": "/access/credentials",
+        "sessions": "/access/sessions",
+        "registry-edit": "/registries/new",
         "rule-edit": "/rules/new",
     }
 
@@ -121,14 +135,26 @@ async def _take_all(page, screens, folder, suffix):
 
 async def _change(office):
     """Let people have been at work."""
-    ada = Identity("ada", Role.ADMIN, None, "page")
     with acting(Actor("ada", "page from 192.0.2.7")):
-        rule = await office.rules.one(ada, "postgres")
+        rule = await office.rules.one(_ADA, "postgres")
         wanted = replace(rule, tags=replace(rule.tags, latest=20), objective=timedelta(hours=26))
-        await office.rule_desk.replace(ada, rule.name, wanted, rule.revision)
+        await office.rule_desk.replace(_ADA, rule.name, wanted, rule.revision)
     with acting(Actor("ci", "token from 192.0.2.40")):
-        await office.rule_desk.switch(ada, "team-search", enabled=False)
-        await office.rule_desk.switch(ada, "team-search", enabled=True)
+        await office.rule_desk.switch(_ADA, "team-search", enabled=False)
+        await office.rule_desk.switch(_ADA, "team-search", enabled=True)
+
+
+async def _let_in(office):
+    """Let there be people, programs and registries that are known."""
+    with acting(Actor("oidc:ada", "page from 192.0.2.7")):
+        await office.tokens.create("ci", Role.OPERATOR, patterns=["team-*"])
+        await office.tokens.create("grafana", Role.VIEWER, lifetime=timedelta(days=365))
+        await office.tokens.create("laptop-of-olga", Role.ADMIN, lifetime=timedelta(days=7))
+        await office.tokens.revoke("laptop-of-olga")
+        await office.credentials.put("hub", "docker.io", Credentials("acme", "x", ""))
+        await office.credentials.put("quay-robot", "quay.io", Credentials("acme+mirror", "x", ""))
+    for name, role, rules in (("ada", Role.ADMIN, None), ("olga", Role.OPERATOR, ("team-*",))):
+        await office.sessions.open(Identity(f"oidc:{name}", role, rules, "oidc"), token=None)
 
 
 async def _fail(database):
