@@ -87,16 +87,18 @@ class Courier:
 
     async def settle_scheme(self) -> None:
         """Find out, once and before the first request, whether the registry speaks TLS."""
+        if not self.settled:
+            async with self._settling:
+                await self._settle()
+
+    async def _settle(self) -> None:
+        # Whoever was first has found it out for all who waited.
         if self.settled:
             return
-        async with self._settling:
-            # Whoever was first has found it out for all who waited.
-            if self.settled:
-                return
-            if await is_plain_http(self._settings, self._gate.origin):
-                self._gate.speak_plain_http()
-            urls = ApiUrls(str(self._gate.origin))
-            self._urls, self._own = urls, self._judged(urls.root)
+        if await is_plain_http(self._settings, self._gate.origin):
+            self._gate.speak_plain_http()
+        urls = ApiUrls(str(self._gate.origin))
+        self._urls, self._own = urls, self._judged(urls.root)
 
     async def carry(self, call: Call) -> httpx.Response:
         """Return the answer to *call*, whose body is still to be read.
