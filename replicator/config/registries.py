@@ -225,9 +225,9 @@ def _path_or_all(given: Any, where: str) -> str:
 
 
 def _kind(value: Any, where: str) -> str:
-    from replicator.registry.profile import all_profiles
+    from replicator.registry.profile import all_kinds
 
-    known = sorted(all_profiles())
+    known = all_kinds()
     read = values.text(value, where)
     if read not in known:
         raise ConfigError(

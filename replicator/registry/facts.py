@@ -7,7 +7,7 @@ from dataclasses import asdict, fields, replace
 from typing import Any, Self
 
 from replicator.registry.knowledge import Knowledge, Way
-from replicator.registry.profile import GENERIC, Shape, all_profiles
+from replicator.registry.profile import GENERIC, Shape, all_kinds, profile_of
 from replicator.values import dataclass
 
 
@@ -61,8 +61,8 @@ def apply(facts: Facts, knowledge: Knowledge) -> None:
 
     What a profile says is not overruled: it is true of all registries of a kind.
     """
-    if knowledge.profile.kind == GENERIC and facts.kind in all_profiles():
-        knowledge.take(all_profiles()[facts.kind])
+    if knowledge.profile.kind == GENERIC and facts.kind in all_kinds():
+        knowledge.take(profile_of(facts.kind))
     if knowledge.self_mount is None:
         knowledge.self_mount = facts.self_mount
     if knowledge.trusts_head is None:

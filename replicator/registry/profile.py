@@ -15,6 +15,8 @@ from replicator.values import dataclass
 
 GENERIC: Final = "generic"
 
+_FOLDER: Final = Path(__file__).parent / "profiles"
+
 
 class Shape(enum.StrEnum):
     """How the bytes of a blob are sent into an upload session.
@@ -114,21 +116,31 @@ def profile_for(host: str, kind: str = "") -> Profile:
 
     Raises ConfigError if there is no such kind.
     """
-    profiles = all_profiles()
     if kind:
-        if kind not in profiles:
-            known = ", ".join(sorted(profiles))
+        if kind not in all_kinds():
+            known = ", ".join(all_kinds())
             raise ConfigError(f"registry {host}: unknown kind {kind!r}; known are {known}")
-        return profiles[kind]
-    matches = (profile for profile in profiles.values() if _is_of(host, profile))
-    return next(matches, profiles[GENERIC])
+        return profile_of(kind)
+    matches = (profile for profile in all_profiles().values() if _is_of(host, profile))
+    return next(matches, profile_of(GENERIC))
+
+
+@cache
+def all_kinds() -> tuple[str, ...]:
+    """Return the names of all kinds in their order; no profile is read for that."""
+    return tuple(sorted(file.stem for file in _FOLDER.glob("*.toml")))
+
+
+@cache
+def profile_of(kind: str) -> Profile:
+    """Read the profile of one kind that is known."""
+    return _from_toml(kind, tomllib.loads((_FOLDER / f"{kind}.toml").read_text()))
 
 
 @cache
 def all_profiles() -> Mapping[str, Profile]:
     """Read every profile, by kind."""
-    files = sorted((Path(__file__).parent / "profiles").glob("*.toml"))
-    return {file.stem: _from_toml(file.stem, tomllib.loads(file.read_text())) for file in files}
+    return {kind: profile_of(kind) for kind in all_kinds()}
 
 
 def profile_by_challenge(challenge: str) -> Profile | None:
