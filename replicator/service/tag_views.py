@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -20,7 +20,9 @@ from replicator.values import dataclass
 class Places(Protocol):
     """Remembers where content is."""
 
-    async def tags_of(self, digest: Digest, *, limit: int) -> tuple[Published, ...]: ...
+    async def tags_of(
+        self, digest: Digest, *, limit: int, covers: Callable[[str], bool] | None = None
+    ) -> tuple[Published, ...]: ...
 
     async def blobs_of(self, digest: Digest, *, limit: int) -> tuple[BlobPlace, ...]: ...
 
@@ -66,10 +68,11 @@ class TagViews:
 
         Blobs belong to no rule: who is limited to some rules sees none.
         """
-        tags = await self._places.tags_of(digest, limit=limit + 1)
+        covers = None if who.sees_all else who.covers
+        tags = await self._places.tags_of(digest, limit=limit + 1, covers=covers)
         blobs = await self._places.blobs_of(digest, limit=limit + 1) if who.sees_all else ()
         return Whereabouts(
-            [each for each in tags[:limit] if who.covers(each.rule)],
+            tags[:limit],
             blobs[:limit],
             complete=max(len(tags), len(blobs)) <= limit,
         )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import CompoundSelect, func, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, func, select, union, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.oci.digest import Digest
@@ -34,11 +35,17 @@ class Places:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def tags_of(self, digest: Digest, *, limit: int) -> tuple[Published, ...]:
-        """Return tags that were published with *digest*, at the source or the destination."""
+    async def tags_of(
+        self, digest: Digest, *, limit: int, covers: Callable[[str], bool] | None = None
+    ) -> tuple[Published, ...]:
+        """Return tags that were published with *digest*, at the source or the destination.
+
+        *covers* says of the name of a rule whether its tags may be seen; None: all of them.
+        """
         read = PublishedReader().read
         async with self._database.reading() as connection:
-            rows = await connection.execute(tags_with(digest, limit))
+            rules = None if covers is None else await _covered_rules(connection, digest, covers)
+            rows = await connection.execute(tags_with(digest, limit, rules))
             return tuple(read(RepositoryName(row.registry, row.repository), row) for row in rows)
 
     async def blobs_of(self, digest: Digest, *, limit: int) -> tuple[BlobPlace, ...]:
@@ -61,17 +68,35 @@ class Places:
         )
 
 
-def tags_with(digest: Digest, limit: int) -> CompoundSelect[Any]:
+def tags_with(
+    digest: Digest, limit: int, rules: Collection[str] | None = None
+) -> CompoundSelect[Any]:
     """Return the query for the tags whose image has *digest*, each part by an index of its own.
 
     With one condition for both digests, a database that is to sort and to stop early reads the
-    rows in their order until it has found enough, which is all of them.
+    rows in their order until it has found enough, which is all of them. *rules* are those whose
+    tags count, None for all.
     """
-    columns = published_tag.c
-    here = select(published_tag).where(columns.digest == str(digest))
-    at_source = select(published_tag).where(columns.source_digest == str(digest), differs_at_source)
-    both = union_all(here, at_source)
+    parts = [select(published_tag).where(*conditions) for conditions in _named(digest)]
+    if rules is not None:
+        parts = [part.where(published_tag.c.rule.in_(rules)) for part in parts]
+    both = union_all(*parts)
     return both.order_by(*(both.selected_columns[name] for name in _KEY)).limit(limit)
+
+
+def _named(digest: Digest) -> Iterator[tuple[ColumnElement[bool], ...]]:
+    """Give the conditions for tags with *digest* at the destination, and at the source alone."""
+    yield (published_tag.c.digest == str(digest),)
+    yield published_tag.c.source_digest == str(digest), differs_at_source
+
+
+async def _covered_rules(
+    connection: AsyncConnection, digest: Digest, covers: Callable[[str], bool]
+) -> list[str]:
+    """Return the rules that published *digest* and may be seen; also those that are gone."""
+    found = [select(published_tag.c.rule).where(*conditions) for conditions in _named(digest)]
+    names = (await connection.scalars(union(*found))).all()
+    return [name for name in names if covers(name)]
 
 
 async def _registries(connection: AsyncConnection) -> list[str]:

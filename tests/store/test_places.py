@@ -38,6 +38,18 @@ async def test_tags_are_found_by_either_digest_each_once_and_in_order(database: 
     assert first == found[:2]
 
 
+async def test_whoever_may_see_some_rules_is_shown_theirs_however_many_others_there_are(
+    database: Database,
+) -> None:
+    rows = [replace(row(f"a{n}", source=WANTED, here=WANTED), rule="hidden") for n in range(5)]
+    mine = replace(row("z", source=WANTED, here=WANTED), rule="mine")
+    await Ledger(database).record([*rows, mine], (), at=NOON)
+
+    found = await Places(database).tags_of(WANTED, limit=2, covers=lambda rule: rule == "mine")
+
+    assert [str(each.tag) for each in found] == ["z"]
+
+
 async def plan(database: Database, query) -> str:
     """Return how the database would carry out a query on a table of 20,000 rows."""
     async with database.writing() as connection:
