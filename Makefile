@@ -44,7 +44,8 @@ soak: install tools ## Let everything fail at random for long (MINUTES=30, SEED=
 
 test-servers: install tools ## Run the contract against every server, the slowly built as well
 	@.ci/install-servers $(TOOLS)
-	$(VENV)/bin/pytest tests/contract --table
+	@$(VENV)/bin/python -m tests.support.pulp
+	$(VENV)/bin/pytest tests/contract tests/e2e/test_unchanged.py --table
 
 image: ## Build the container image into dist/image (STAND_IN=1 where no base image can be pulled)
 	@.ci/make-image dist/image

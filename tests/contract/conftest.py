@@ -15,6 +15,7 @@ from tests.contract.stage import Stage
 from tests.contract.table import insert, render
 from tests.registry.clients import open_client
 from tests.support.embedded import start_registry
+from tests.support.pulp import pulp
 from tests.support.servers import Server, cue
 
 __all__ = ["open_client", "start_registry"]
@@ -30,7 +31,7 @@ REAL = {
     "embedded": "embedded",
 }
 # Real ones that take long to build; `make test-servers` builds them.
-LONG = {"cue_registry": "cue"}
+LONG = {"cue_registry": "cue", "pulp_registry": "pulp"}
 
 _results = pytest.StashKey[dict[str, dict[str, str]]]()
 
@@ -38,6 +39,12 @@ _results = pytest.StashKey[dict[str, dict[str, str]]]()
 @pytest.fixture(scope="session")
 def cue_registry() -> Iterator[Server]:
     with cue() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pulp_registry() -> Iterator[Server]:
+    with pulp() as server:
         yield server
 
 
@@ -105,6 +112,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
     if not config.getoption("--table"):
         return
-    table = render(config.stash.get(_results, {}))
+    if not (rows := config.stash.get(_results, {})):
+        return
+    table = render(rows)
     terminalreporter.write_line(table)
-    insert(PAGE, table)
+    insert(PAGE, table, "contract")
