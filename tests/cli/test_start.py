@@ -44,7 +44,9 @@ async def test_the_version_is_told_and_loads_nothing_heavy(replicate):
     done = await replicate("--version")
 
     assert done.out == f"replicate {__version__}\n"
-    assert (await loaded(replicate, "--version")).isdisjoint(HEAVY)
+    names = await loaded(replicate, "--version")
+    assert names.isdisjoint(HEAVY)
+    assert names.isdisjoint({"replicator.cli.run", "replicator.cli.copy", "replicator.cli.rules"})
 
 
 async def test_a_copy_loads_no_database_and_no_bars(replicate, start_registry):
@@ -54,8 +56,39 @@ async def test_a_copy_loads_no_database_and_no_bars(replicate, start_registry):
     names = await loaded(replicate, "copy", f"{registry.host}/app:1", "oci:copy")
 
     assert "httpx" in names
-    for heavy in ("sqlalchemy", "alembic", "rich", "click", "starlette", "pydantic"):
+    for heavy in ("sqlalchemy", "alembic", "rich", "click", "starlette", "pydantic", "zoneinfo"):
         assert heavy not in names
+    assert names.isdisjoint({"replicator.cli.run", "replicator.cli.rules", "replicator.cli.serve"})
+
+
+async def test_a_run_loads_what_its_rule_needs_and_no_more(replicate, start_registry):
+    registry = await start_registry()
+    store_image(registry.storage, "app", "1")
+    replicate.write_config(f"""
+[[rules]]
+name = "app"
+source = "{registry.host}/app"
+destinations = ["{registry.host}/copy"]
+""")
+    await replicate("run")
+
+    names = await loaded(replicate, "run")
+
+    assert {"httpx", "sqlalchemy", "aiosqlite"} <= names
+    assert names.isdisjoint(
+        {
+            # Other databases, changes of the schema, objects, and the tables of services.
+            *("asyncpg", "sqlalchemy.dialects.postgresql", "sqlalchemy.orm", "alembic"),
+            "replicator.store.work_tables",
+            # What reads schedules, windows, ranges of versions and regular expressions.
+            *("zoneinfo", "re2", "replicator.planning.schedule", "replicator.planning.windows"),
+            *("replicator.planning.ranges", "replicator.planning.versions"),
+            # Other commands, the page and its API, clouds and trials.
+            *("replicator.cli.copy", "replicator.cli.rules", "replicator.api", "replicator.page"),
+            *("replicator.registry.cloud.keychain", "replicator.registry.trials"),
+            *("click", "rich", "cryptography", "opentelemetry", "prometheus_client"),
+        }
+    )
 
 
 async def test_the_history_loads_nothing_that_speaks_to_registries(replicate):
