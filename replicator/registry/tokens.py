@@ -13,13 +13,14 @@ from urllib.parse import urlencode
 
 import httpx
 
+from replicator.registry.claims import claims_of
 from replicator.registry.scopes import Scope
 from replicator.registry.settings import Credentials
 from replicator.values import dataclass
 
 CLIENT_ID: Final = "replicator"
 
-# In seconds. The specification's life of a token whose answer does not say; Quay's never does.
+# In seconds. The specification's life of a token whose answer does not say, nor the token itself.
 _DEFAULT_LIFE: Final = 60.0
 # A token is renewed when less than this is left, or a tenth of its life if that is more. Docker
 # Hub's tokens live for 300 s: a larger margin would renew them all the time.
@@ -120,7 +121,8 @@ def read_token(
     value = answer.get("token") or answer.get("access_token")
     if not isinstance(value, str) or not _ONE_WORD.fullmatch(value):
         raise ValueError("JSON that holds no token")
-    return Token(value, service, scopes, now, _life(answer.get("expires_in")))
+    life = _life(answer.get("expires_in")) or _life_in(value) or _DEFAULT_LIFE
+    return Token(value, service, scopes, now, life)
 
 
 def _service(service: TokenService) -> list[tuple[str, str]]:
@@ -128,6 +130,17 @@ def _service(service: TokenService) -> list[tuple[str, str]]:
 
 
 def _life(expires_in: Any) -> float:
-    if isinstance(expires_in, (int, float)) and expires_in > 0:
-        return float(expires_in)
-    return _DEFAULT_LIFE
+    """Return a life in seconds, 0 for what is none."""
+    return float(expires_in) if isinstance(expires_in, (int, float)) and expires_in > 0 else 0.0
+
+
+def _life_in(token: str) -> float:
+    """Return how long a token says that it lives, whatever the time is; 0 if it says nothing.
+
+    Quay's answers never say it, and its tokens live for an hour.
+    """
+    claims = claims_of(token)
+    start, end = claims.get("iat"), claims.get("exp")
+    if isinstance(start, (int, float)) and isinstance(end, (int, float)):
+        return _life(end - start)
+    return 0.0

@@ -89,6 +89,7 @@ class TokenService:
         token = self.signer.sign(
             {
                 "sub": user,
+                "iat": self.clock(),
                 "exp": self.clock() + self.life,
                 "access": [access_of(each) for each in granted if each.actions],
             }

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import json
 import logging
 import traceback
 
@@ -25,6 +26,7 @@ from replicator.registry.auth import Authenticator
 from replicator.registry.gate import Gate
 from replicator.registry.scopes import Scope
 from replicator.registry.settings import Credentials, RegistrySettings
+from replicator.registry.tokens import TokenService, read_token
 from tests.registry.vendors import (
     HOST,
     URL,
@@ -348,6 +350,23 @@ class TestLife:
         await ask(vendor, subject)
 
         assert len(vendor.token_requests) == 2
+
+    @pytest.mark.parametrize(
+        ("claims", "life"),
+        [
+            ({"iat": 5000, "exp": 8600}, 3600),
+            ({"iat": 5000, "exp": 5000}, 60),
+            ({"exp": 8600}, 60),
+            ({"iat": "5000", "exp": "8600"}, 60),
+            (["iat"], 60),
+        ],
+    )
+    def test_without_a_life_in_the_answer_the_one_in_the_token_counts(self, claims, life):
+        body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+        service = TokenService(httpx.URL("https://registry.test/token"), "")
+
+        assert read_token({"token": f"x.{body}.y"}, service, (), 0.0).life == life
+        assert read_token({"token": f"x.{body}.y", "expires_in": 7}, service, (), 0.0).life == 7
 
     @pytest.mark.parametrize("issued_at", ["1970-01-01T00:00:00Z", "2999-01-01T00:00:00Z", 7])
     async def test_the_clock_of_the_token_service_does_not_matter(self, time, issued_at):
