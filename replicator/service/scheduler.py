@@ -23,6 +23,8 @@ LOOK_EVERY: Final = 2.0
 _SILENCE: Final = timedelta(seconds=15)
 # When a due time cannot be decided, its rule is looked at again so much later.
 _AGAIN_AFTER: Final = timedelta(seconds=5)
+# When a time has not come yet by the database: its clock was set back, or is another's now.
+_A_MOMENT: Final = timedelta(seconds=0.1)
 # Rules that one transaction decides: many cost less together, few let others in sooner.
 _TOGETHER: Final = 200
 # Such transactions at once: more would only wait for connections, or for SQLite's lock.
@@ -144,10 +146,17 @@ class Scheduler:
         if verdict.trouble:
             self._put_off([rule], verdict.trouble)
             return
+        if verdict.fire is None:
+            self._set(rule, self._not_at_once(verdict.wake_at))
+            return
         self._set(rule, verdict.wake_at)
-        if verdict.fire is not None:
-            self._pass(Step.AFTER_FIRE)
-            self._tell(verdict.fire)
+        self._pass(Step.AFTER_FIRE)
+        self._tell(verdict.fire)
+
+    def _not_at_once(self, at: datetime | None) -> datetime | None:
+        """Put off a time that has come here already: asked again at once, nothing would differ."""
+        now = self._clock()
+        return now + _A_MOMENT if at is not None and at <= now else at
 
     def _put_off(self, rules: Sequence[str], error: str) -> None:
         told = {"rule": rules[0], "other_rules": len(rules) - 1, "error": error}

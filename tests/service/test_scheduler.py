@@ -79,10 +79,13 @@ class Office:
         me = Owner.this_process()
         self.idler, self.runs = Idler(database), Runs(database, me)
         self.engine = Told()
+        # How often the database was asked for the time, and how far it is behind the scheduler's.
+        self.asked, self.behind = 0, timedelta()
         self.restart()
 
     async def time(self, connection):
-        return self.clock.now
+        self.asked += 1
+        return self.clock.now - self.behind
 
     def restart(self):
         self.alarm = VirtualAlarm(self.clock)
@@ -237,6 +240,19 @@ async def test_a_database_that_is_away_delays_a_due_time_and_loses_none(office):
 
     assert await office.settled() == [due]
     assert (await office.fires.recent("rule"))[0].decided_at == due + timedelta(seconds=15)
+
+
+async def test_a_database_whose_clock_is_set_back_is_not_asked_without_pause(office):
+    await office.rules.put(rule(schedule="0 * * * *"))
+    await office.scheduler.look()
+    due, office.behind = office.clock.now + HOUR, timedelta(seconds=1)
+
+    await office.alarm.pass_time(HOUR + timedelta(seconds=0.5))
+    asked_before = office.asked
+    await office.alarm.pass_time(MINUTE)
+
+    assert asked_before < 10
+    assert await office.settled() == [due]
 
 
 async def test_looking_goes_on_when_the_database_is_away(office):
