@@ -78,7 +78,8 @@ def _stop_workers_in_the_middle(
     """Ask all workers to end while they read from a source that says nothing."""
 
     def ask_to_end() -> None:
-        wait_until(stage.is_at_work, "somebody has an item")
+        # One that is asked while it starts ends without having had anything to give back.
+        wait_until(lambda: _all_serve(stage) and stage.is_at_work(), "somebody has an item")
         for worker in stage.cluster.workers():
             stage.cluster.signal(worker, signal.SIGTERM)
 
@@ -88,3 +89,7 @@ def _stop_workers_in_the_middle(
         wait_until(is_enough, "a worker gives its item back", again=ask_to_end)
     finally:
         os.kill(source.pid, signal.SIGCONT)
+
+
+def _all_serve(stage: Stage) -> bool:
+    return all(worker.entries("serving") for worker in stage.cluster.workers())
