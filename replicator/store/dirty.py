@@ -18,7 +18,7 @@ from replicator.store.records import RunRecord, RunState
 from replicator.store.rules import rule_from_row
 from replicator.store.tables import rule as rules
 from replicator.store.tables import run
-from replicator.store.upsert import upsert
+from replicator.store.upsert import in_order, upsert
 
 # Why such a run was made, for the history.
 WEBHOOK: Final = "webhook"
@@ -51,7 +51,7 @@ class DirtyRepositories:
         ]
         if rows:
             async with self._database.writing() as connection:
-                await connection.execute(upsert(connection, dirty), rows)
+                await connection.execute(upsert(connection, dirty), in_order(dirty, rows))
 
     async def queue_runs(self, now: datetime) -> tuple[RunRecord, ...]:
         """Let a run wait for each rule that has marks, and no unfinished run; return them.

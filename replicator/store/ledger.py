@@ -28,7 +28,7 @@ from replicator.planning.observation import Published
 from replicator.store.database import Database
 from replicator.store.published import ROWS_BY_KEY, PublishedReader, published_to_row
 from replicator.store.tables import blob_location, published_tag
-from replicator.store.upsert import upsert
+from replicator.store.upsert import in_order, upsert
 
 # Values in one statement; SQLite and PostgreSQL both allow 32,000, and long lists gain nothing.
 _BATCH: Final = 500
@@ -106,14 +106,17 @@ class Ledger:
                     published_tag,
                     where=lambda new: new["sequence"] >= published_tag.c.sequence,
                 )
-                await connection.execute(newer, [published_to_row(row) for row in rows])
+                await connection.execute(
+                    newer, in_order(published_tag, map(published_to_row, rows))
+                )
             if blobs:
                 later = upsert(
                     connection,
                     blob_location,
                     where=lambda new: new["confirmed_at"] > blob_location.c.confirmed_at,
                 )
-                await connection.execute(later, [_blob_row(*blob, at) for blob in blobs])
+                found = (_blob_row(*blob, at) for blob in blobs)
+                await connection.execute(later, in_order(blob_location, found))
 
     async def remove_published(self, destination: RepositoryName, tags: Collection[Tag]) -> None:
         """Forget that *tags* were published, as they were removed."""
@@ -167,7 +170,7 @@ class Ledger:
                 "of_digest": str(digest),
                 "in_repository": repository.path,
             }
-            for repository, digest in blobs
+            for repository, digest in sorted(blobs, key=_place)
         ]
         async with self._database.writing() as connection:
             await connection.execute(forget, rows)
@@ -178,6 +181,12 @@ class Ledger:
             if self._fence is not None:
                 await self._fence(connection)
             yield connection
+
+
+def _place(blob: tuple[RepositoryName, Digest]) -> tuple[str, str, str]:
+    """Return the key of a blob's row, by which rows are written in one order; see in_order."""
+    repository, digest = blob
+    return repository.registry, str(digest), repository.path
 
 
 def _blob_row(repository: RepositoryName, blob: Descriptor, at: datetime) -> dict[str, Any]:

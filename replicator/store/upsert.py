@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import Column, ColumnElement, Table
@@ -27,6 +28,15 @@ def upsert(
         set_={column.name: new[column.name] for column in table.columns if not column.primary_key},
         where=None if where is None else where(new),
     )
+
+
+def in_order(table: Table, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sort rows by the key of *table*.
+
+    A server locks each row as it is written: two transactions that write the same rows in another
+    order would wait for each other for ever.
+    """
+    return sorted(rows, key=itemgetter(*table.primary_key.columns.keys()))
 
 
 def insert_new(
