@@ -23,7 +23,9 @@ async def end_abandoned(connection: AsyncConnection, now: datetime, *, me: str =
     unfinished = (
         select(columns.number, columns.owner, columns.leased_until, columns.cancel_at)
         .where(columns.finished_at.is_(None), columns.queued_at.is_(None), columns.owner != me)
-        .with_for_update()
+        # Whoever writes about his runs just now is there; to wait for him could be for ever, as he
+        # may wait for another of them.
+        .with_for_update(skip_locked=True)
     )
     for row in (await connection.execute(unfinished)).all():
         if is_gone(row.owner, expired=now > row.leased_until):

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
 from replicator.errors import LeaseLost, RunActive, RunNotFound, StoreError
 from replicator.oci.digest import Digest
@@ -14,6 +15,7 @@ from replicator.store.database import Database
 from replicator.store.owner import Owner
 from replicator.store.records import ActionError, Outcome, RunState, Totals
 from replicator.store.runs import LEASE, Runs
+from replicator.store.tables import run
 from tests.store.values import DEBIAN, HOUR, NOON, a_rule, an_action
 
 ELSEWHERE = Owner("other-host", "another-boot:another-namespace", 17, "12345")
@@ -63,6 +65,20 @@ async def test_a_rule_has_one_run_at_a_time_and_the_other_is_named(runs: Runs) -
 
     other = await runs.start(a_rule("other"), "cli", NOON)
     assert other.number > first.number
+
+
+async def test_a_start_does_not_wait_for_who_is_writing_about_his_own_runs(
+    database: Database,
+) -> None:
+    """Nor can the two wait for each other: whoever writes is not gone."""
+    theirs = await Runs(database, ELSEWHERE).start(a_rule(), "cli", NOON)
+
+    async with database.reading() as connection:
+        await connection.execute(select(run).where(run.c.id == theirs.id).with_for_update())
+        async with asyncio.timeout(10):
+            mine = await Runs(database, Owner.this_process()).start(a_rule("other"), "cli", NOON)
+
+    assert mine.state is RunState.RUNNING
 
 
 async def test_of_many_starts_at_once_one_succeeds(database: Database) -> None:
