@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from replicator.api.following import END, follow
 from replicator.errors import InvalidRequest, RunNotFound
 from replicator.page.forms import Form, go_to
-from replicator.page.live import END, Watch
+from replicator.page.live import Watch
 from replicator.page.site import LIMIT, Site, asked
 from replicator.page.visitor import Visitor, visitor_of
 from replicator.service.identity import Role
@@ -54,7 +53,7 @@ class RunScreen:
         await self._office.runs.one(visitor.identity, run)
         if request.headers.get("last-event-id") == END:
             return Response(status_code=204)
-        events: AsyncIterator[str] = Watch(self._site, request, visitor, run).events()
+        events = follow(Watch(self._site, request, run), lambda: self._office.live.is_closed)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 

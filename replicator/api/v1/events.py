@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Request, Response
 from starlette.responses import StreamingResponse
 
+from replicator.api.following import END, follow
 from replicator.api.v1.access import FromOffice, Viewer
 from replicator.api.v1.parameters import RunId
 from replicator.api.v1.run_models import RunAnswer
-from replicator.errors import AccessDenied, RunNotFound, StoreError
 from replicator.office import Office
 from replicator.service.identity import Identity
 
 router = APIRouter(tags=["runs"])
 
-# Seconds between two looks at what moves in this process.
-_LOOK_EVERY: Final = 0.5
-# Looks after which the database is asked, which knows of the runs of others.
-_ASK_EVERY: Final = 4
-# Looks that showed nothing, after which a comment says that the connection lives; proxies cut
-# silent ones.
-_HEARTBEAT: Final = 30
-# The id after which nothing comes any more.
-_END: Final = "end"
 _ID: Final = re.compile(r"([0-9a-f]{8})-([0-9]{1,15})", re.ASCII)
 _TYPE: Final = "text/event-stream"
 _FIELD: Final = {"type": "string"}
@@ -63,10 +53,11 @@ async def watch_run(
     between, as far as the same process answers. `end` is the last event.
     """
     await office.runs.one(who, run)
-    if last_event_id == _END:
+    if last_event_id == END:
         return Response(status_code=204)
     identify = request.state.identify_again
-    stream = _Watch(office, identify, who, run, last_event_id or "").events()
+    watcher = _Watch(office, identify, run, last_event_id or "")
+    stream = follow(watcher, lambda: office.live.is_closed)
     # No proxy is to collect events before it passes them on.
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type=_TYPE, headers=headers)
@@ -79,60 +70,17 @@ class _Watch:
         self,
         office: Office,
         identify: Callable[[], Awaitable[Identity]],
-        who: Identity,
         run: str,
         last_id: str,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._office = office
         self._identify = identify
-        self._who = who
         self._run = run
-        self._sleep = sleep
         self._number = self._number_of(last_id)
         self._told: dict[str, Any] = {}
-        self._is_over = False
+        self.is_over = False
 
-    async def events(self) -> AsyncIterator[str]:
-        """Yield events until the run is over, this process ends, or nobody may watch any more."""
-        yield self._event("run", await self._state())
-        looks = silent = 0
-        while True:
-            news = self._of_this_process()
-            for text in news:
-                yield text
-            if self._is_over or self._office.live.is_closed:
-                break
-            silent = 0 if news else silent + 1
-            if silent == _HEARTBEAT:
-                silent = 0
-                yield ": alive\n\n"
-            await self._sleep(_LOOK_EVERY)
-            looks += 1
-            if looks % _ASK_EVERY == 0:
-                try:
-                    for text in await self._of_the_database():
-                        yield text
-                except (AccessDenied, RunNotFound):
-                    break
-        if self._is_over:
-            yield f"id: {_END}\nevent: end\ndata: {{}}\n\n"
-
-    async def _of_the_database(self) -> list[str]:
-        """Ask how the run is, and whether who asked still counts: a token may be revoked.
-
-        A database that is away for a while ends nothing. Raises AccessDenied, RunNotFound.
-        """
-        try:
-            self._who = await self._identify()
-            state = await self._state()
-        except (AccessDenied, RunNotFound):
-            raise
-        except StoreError:
-            return []
-        return [self._event("run", state)] if self._is_news("run", state) else []
-
-    def _of_this_process(self) -> list[str]:
+    def news(self) -> Sequence[str]:
         texts = []
         for fact in self._office.live.facts_since(self._run, self._number):
             self._number = fact.number
@@ -142,14 +90,15 @@ class _Watch:
             texts.append(self._event("blobs", blobs))
         return texts
 
-    async def _state(self) -> dict[str, Any]:
-        """Return what the database says of the run, and note whether it is over."""
-        record = await self._office.runs.one(self._who, self._run)
+    async def ask(self) -> Sequence[str]:
+        record = await self._office.runs.one(await self._identify(), self._run)
         progress = await self._office.runs.progress(record)
-        self._is_over = record.finished_at is not None
+        self.is_over = record.finished_at is not None
         state = {**RunAnswer.of(record).model_dump(mode="json"), "progress": asdict(progress)}
-        self._told.setdefault("run", state)
-        return state
+        return [self._event("run", state)] if self._is_news("run", state) else []
+
+    def last(self) -> Sequence[str]:
+        return (f"id: {END}\nevent: end\ndata: {{}}\n\n",)
 
     def _is_news(self, kind: str, data: Any) -> bool:
         is_news = bool(self._told.get(kind, []) != data)
