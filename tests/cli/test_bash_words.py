@@ -36,6 +36,9 @@ eval "$(_REPLICATE_COMPLETE=source_bash replicate)"
             Line(["r", "copy", "a:1::2", "b"], 2, "a:1::"),
         ),
         (["r", "login", "host:50"], 2, Line(["r", "login", "host:50"], 2, "")),
+        (["r", "list", "--rule", "=", "b"], 4, Line(["r", "list", "--rule=b"], 2, "--rule=")),
+        (["r", "list", "--rule", "="], 3, Line(["r", "list", "--rule="], 2, "--rule=")),
+        (["r", "a", "=", "b"], 3, Line(["r", "a", "=", "b"], 3, "")),
         ([":", "a"], 1, Line([":a"], 0, ":")),
     ],
 )
@@ -50,6 +53,10 @@ def typed(replicate):
 [registries."registry.example:5000"]
 [registries."registry.example:5443"]
 [registries."other.example:7000"]
+[[rules]]
+name = "base-images"
+source = "registry.example:5000/base"
+destinations = ["other.example:7000/base"]
 """)
 
     async def typed(start, before=""):
@@ -85,6 +92,13 @@ def typed(replicate):
 )
 async def test_bash_completes_a_host_with_a_port(typed, start, result):
     assert (await typed(start)).strip() == result
+
+
+async def test_bash_completes_the_value_of_an_option_behind_its_sign(typed):
+    completed = "replicate runs list --rule=base-images"
+
+    assert (await typed("replicate runs list --rule=ba")).strip() == completed
+    assert (await typed("replicate runs list --rule=")).strip() == completed
 
 
 async def test_bash_without_the_colon_among_its_breaks_completes_whole_words(typed):
