@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
+from replicator.store.database import Database
+from replicator.store.items import Items
+from replicator.store.owner import Owner
+from replicator.store.queue import Queue
+from replicator.store.rules import Rules
 from tests.support.embedded import store_image
 from tests.support.faults import Faults, answer
 
@@ -321,3 +327,20 @@ async def test_status_names_the_tags_that_were_left_alone(with_rules, registries
         "1.0",
         "conflict",
     )
+
+
+async def test_status_says_until_when_a_run_is_deferred(with_rules):
+    await with_rules("run")
+    now, until = datetime.now(UTC), datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+    file = with_rules.folder / "replicator.db"
+    async with await Database.open(f"sqlite:///{file}", upgrade=False) as database:
+        items = Items(database, Owner.this_process())
+        (stored,) = await Rules(database).all()
+        await Queue(database).add(stored, "test", now)
+        (claim,) = await items.claim(now)
+        await items.defer(claim, until)
+
+    shown, told = await with_rules("status"), await with_rules("status", "--json")
+
+    assert "app: deferred until 2030-01-02 03:04:05 UTC" in shown.out.splitlines()
+    assert told.json["rules"][0]["deferred_until"] == until.isoformat()
