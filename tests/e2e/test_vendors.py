@@ -342,20 +342,34 @@ async def test_nothing_is_pruned_on_the_word_of_a_pull_through_cache(stage, pull
     assert destination.storage.tags("app") == (["v1", "v2"] if pull_through else ["v2"])
 
 
-async def test_a_tag_that_is_gone_is_removed_from_ecr(stage):
-    ecr = FakeEcr()
-    for server in ecr.servers:
-        await stage.start(server)
-    stage.variables |= aws_variables(ecr)
+async def start_destination(stage, kind):
+    """Start a fake with a project or organisation ``mirror``; return it, its host and its entry."""
+    users = {"alice": "wonderland"}
+    if kind == "ecr":
+        ecr = FakeEcr()
+        for server in ecr.servers:
+            await stage.start(server)
+        stage.variables |= aws_variables(ecr)
+        return ecr, HOST, aws_entry(ecr, create="if-missing")
+    if kind == "harbor":
+        fake = FakeHarbor(users, projects=("mirror",))
+    else:
+        fake = FakeQuay(users, organisations=("mirror",))
+        fake.tokens.creators = {"alice"}
+    host = (await stage.start(fake.registry)).host
+    login = 'credential = { username = "alice", password = "wonderland" }'
+    return fake, host, f"{entry(host, kind=kind)}\n{login}"
+
+
+@pytest.mark.parametrize("kind", ["ecr", "harbor", "quay"])
+async def test_a_tag_that_is_gone_is_removed_and_nothing_else(stage, kind):
+    fake, host, table = await start_destination(stage, kind)
     source = await stage.start()
     stage.write_rule(
-        f"{source.host}/team/app",
-        f"{HOST}/mirror/app",
-        registries=aws_entry(ecr, create="if-missing"),
-        options=PRUNE,
+        f"{source.host}/team/app", f"{host}/mirror/app", registries=table, options=PRUNE
     )
 
     report = await run_until_gone(stage, source.storage, "team/app")
 
     assert report["counts"]["pruned"] == 1, report
-    assert ecr.storage.tags("mirror/app") == ["v2"]
+    assert fake.storage.tags("mirror/app") == ["v2"]
