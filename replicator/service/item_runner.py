@@ -98,6 +98,8 @@ class ItemRunner:
         if claim.attempt == 1 or claim.kind is ItemKind.CLOSING:
             return Earlier()
         summary = Summary.from_json(await self._items.summary(claim))
+        if claim.kind is ItemKind.LISTING:
+            return Earlier(summary)
         return Earlier(summary, await self._items.copied(claim))
 
     async def _end(self, attempt: Attempt, requests: RequestCounts) -> Claim | RunReport | None:
