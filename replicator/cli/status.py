@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from replicator.planning.backoff import Failing
+    from replicator.planning.error_budget import ErrorBudget
     from replicator.service.status import RuleStatus
     from replicator.store.records import ActionRecord
 
@@ -43,8 +44,9 @@ def status(context: typer.Context, json: Json = False) -> None:
     if not found:
         say("there are no rules yet; `replicate rule add --help` says how to make one")
     print_table(_HEADER, map(_row, found))
-    for line in (*filter(None, map(_put_off, found)), *filter(None, map(_turned_down, found))):
-        print(line)
+    for say_of in (_put_off, _overdrawn, _turned_down):
+        for line in filter(None, map(say_of, found)):
+            print(line)
     left_alone = [(rule, each) for rule in found for each in rule.left_alone[:_SHOWN]]
     if left_alone:
         print()
@@ -62,6 +64,19 @@ def _put_off(status: RuleStatus) -> str:
     if status.deferred_until is None:
         return ""
     return f"{status.rule.name}: deferred until {time_text(status.deferred_until)} UTC"
+
+
+def _overdrawn(status: RuleStatus) -> str:
+    """Say when a rule was behind its objective for longer than it may be; empty if it was not."""
+    from replicator.cli.text import seconds_text
+    from replicator.planning.error_budget import ALLOWED
+
+    if status.budget is None or status.budget.left:
+        return ""
+    behind, allowed = (
+        seconds_text(each.total_seconds()) for each in (status.budget.behind, ALLOWED)
+    )
+    return f"{status.rule.name}: behind its objective for {behind} in 30 days, of {allowed} allowed"
 
 
 def _turned_down(status: RuleStatus) -> str:
@@ -118,6 +133,19 @@ def _failing_row(failing: Failing) -> tuple[object, ...]:
     return failing.rule, place, time_text(failing.since), failing.reason
 
 
+def _budget_json(budget: ErrorBudget | None) -> dict[str, Any] | None:
+    from replicator.cli.output import time_json
+    from replicator.planning.error_budget import ALLOWED
+
+    if budget is None:
+        return None
+    return {
+        "behind_seconds": round(budget.behind.total_seconds(), 3),
+        "allowed_seconds": ALLOWED.total_seconds(),
+        "since": time_json(budget.since),
+    }
+
+
 def _json(status: RuleStatus) -> dict[str, Any]:
     from replicator.cli.output import time_json
 
@@ -133,6 +161,7 @@ def _json(status: RuleStatus) -> dict[str, Any]:
         "last_success_at": good and time_json(good.started_at),
         "lag_seconds": None if status.lag is None else round(status.lag.total_seconds(), 3),
         "next_due": time_json(status.next_due),
+        "error_budget": _budget_json(status.budget),
         "deferred_until": time_json(status.deferred_until),
         "left_alone": [
             {

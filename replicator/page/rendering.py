@@ -81,6 +81,7 @@ def _templates() -> Environment:
         size=words.size,
         count=words.count,
         span=words.span,
+        share=words.share,
         result=words.result,
         plain=words.plain,
         path=quoted,

@@ -14,6 +14,7 @@ from replicator.page.plots import lag_line
 from replicator.page.rendering import quoted
 from replicator.page.site import Site, asked
 from replicator.page.visitor import Visitor, visitor_of
+from replicator.planning.error_budget import ALLOWED
 from replicator.planning.plan import Decision
 from replicator.planning.rule import Origin, Rule
 from replicator.service.identity import Role
@@ -128,6 +129,7 @@ class RuleScreen:
             rule=line.rule,
             line=line,
             failing=failing,
+            allowed=ALLOWED,
             definition=rule_text.write(line.rule),
             is_of_file=line.rule.origin is Origin.FILE,
             runs=runs.items,

@@ -60,6 +60,14 @@ def count(number: float) -> str:
     return f"{number:,.0f}".replace(",", "\u202f")
 
 
+def share(part: float) -> str:
+    """Say which part of a whole that is; whole and nothing are said only where they are meant."""
+    percent = round(part * 100)
+    if percent in (0, 100) and 0 < part < 1:
+        return "under 1 %" if percent == 0 else "over 99 %"
+    return f"{percent} %"
+
+
 def span(length: timedelta) -> str:
     """Say how long that is, by its largest unit, and the next one if it is short."""
     left = max(0, round(length.total_seconds()))

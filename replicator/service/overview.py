@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from replicator.planning.backoff import Failing
+from replicator.planning.error_budget import ErrorBudget
 from replicator.planning.rule import Rule
+from replicator.service.budgets import GoodRuns, error_budgets
 from replicator.service.identity import Identity
 from replicator.service.paging import Page, page_by_name
 from replicator.service.rule_views import RuleViews, mentions
@@ -41,19 +43,21 @@ class Notes(Protocol):
     async def of_rule(self, rule: str) -> RuleNotes: ...
 
 
-class Clocks(Protocol):
+class History(GoodRuns, Protocol):
     async def counting_since(self) -> Mapping[str, datetime]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class RuleLine:
-    """One rule in the list. ``lag`` is None as long as no run was good."""
+    """One rule in the list. ``lag`` is None as long as no run was good, and ``budget`` also where
+    the rule has no objective."""
 
     rule: Rule
     standing: Standing
     stands: RuleStanding
     lag: timedelta | None
     next_due: datetime | None
+    budget: ErrorBudget | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +75,13 @@ class OverviewViews:
         self,
         rules: RuleViews,
         standings: Standings,
-        clocks: Clocks,
+        history: History,
         notes: Notes,
         clock: Callable[[], datetime],
     ) -> None:
         self._rules = rules
         self._standings = standings
-        self._clocks = clocks
+        self._history = history
         self._notes = notes
         self._clock = clock
 
@@ -100,21 +104,32 @@ class OverviewViews:
         ]
         wanted = [rule for rule, found in known if standing in (None, found)]
         rules = page_by_name(wanted, cursor, limit, lambda rule: rule.name)
-        since = await self._clocks.counting_since()
-        lines = [
-            _line(rule, stands.get(rule.name, RuleStanding()), since.get(rule.name, now), now)
-            for rule in rules.items
-        ]
-        return Overview(Page(tuple(lines), rules.next), Counter(found for _, found in known))
+        lines = await self._lines(rules.items, stands, now)
+        return Overview(Page(lines, rules.next), Counter(found for _, found in known))
 
     async def one(self, who: Identity, name: str) -> tuple[RuleLine, Sequence[Failing]]:
         """Return how one rule is doing, and which of its tags fail. Raises RuleNotFound."""
         rule, now = await self._rules.one(who, name), self._clock()
         stands = await self._standings.one(name)
-        since = (await self._clocks.counting_since()).get(name, now)
         failing = (await self._notes.of_rule(name)).failing.values()
-        line = _line(rule, stands, since, now)
+        (line,) = await self._lines([rule], {name: stands}, now)
         return line, sorted(failing, key=lambda each: (each.since, str(each.tag)))
+
+    async def _lines(
+        self, rules: Sequence[Rule], stands: Mapping[str, RuleStanding], now: datetime
+    ) -> tuple[RuleLine, ...]:
+        since = await self._history.counting_since()
+        budgets = await error_budgets(rules, self._history, now)
+        return tuple(
+            _line(
+                rule,
+                stands.get(rule.name, RuleStanding()),
+                since.get(rule.name, now),
+                budgets.get(rule.name),
+                now,
+            )
+            for rule in rules
+        )
 
 
 def standing_of(rule: Rule, stands: RuleStanding, now: datetime) -> Standing:
@@ -133,11 +148,18 @@ def standing_of(rule: Rule, stands: RuleStanding, now: datetime) -> Standing:
 _BAD = frozenset({RunState.FAILED, RunState.PARTIAL, RunState.CANCELLED})
 
 
-def _line(rule: Rule, stands: RuleStanding, since: datetime, now: datetime) -> RuleLine:
+def _line(
+    rule: Rule,
+    stands: RuleStanding,
+    since: datetime,
+    budget: ErrorBudget | None,
+    now: datetime,
+) -> RuleLine:
     return RuleLine(
         rule,
         standing_of(rule, stands, now),
         stands,
         None if stands.good_at is None else now - stands.good_at,
         next_due(rule, since, now),
+        budget,
     )

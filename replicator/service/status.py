@@ -8,8 +8,10 @@ from typing import Final, Protocol
 
 from replicator.planning.backoff import Failing
 from replicator.planning.due_times import DueTimes, shift
+from replicator.planning.error_budget import ErrorBudget
 from replicator.planning.rule import Rule
 from replicator.planning.windows import end_of_window
+from replicator.service.budgets import GoodRuns, error_budgets
 from replicator.store.records import ActionRecord, RunRecord
 from replicator.values import dataclass
 
@@ -17,8 +19,8 @@ from replicator.values import dataclass
 _MOST_LEFT_ALONE: Final = 100
 
 
-class History(Protocol):
-    """Knows the newest runs."""
+class History(GoodRuns, Protocol):
+    """Knows the newest runs, and the good ones."""
 
     async def latest(self, *, only_good: bool) -> Mapping[str, RunRecord]:
         """Return the newest finished run of each rule, or the newest that was good."""
@@ -49,7 +51,8 @@ class RuleStatus:
 
     ``lag`` is None when no run was good yet, ``next_due`` when the rule has no schedule or rests.
     ``deferred_until`` is when the first part of its unfinished run comes due that is put off.
-    ``left_alone`` are the first conflicts of the last run, and what was blocked.
+    ``left_alone`` are the first conflicts of the last run, and what was blocked. ``budget`` is for
+    rules that have an objective.
     """
 
     rule: Rule
@@ -60,10 +63,11 @@ class RuleStatus:
     failing: Sequence[Failing]
     deferred_until: datetime | None
     left_alone: Sequence[ActionRecord]
+    budget: ErrorBudget | None
 
 
 async def status_of(
-    rules: Iterable[Rule],
+    rules: Sequence[Rule],
     *,
     history: History,
     notes: FailingTags,
@@ -77,6 +81,7 @@ async def status_of(
     since, deferred = await history.counting_since(), await history.deferred_until()
     left_alone = await _left_alone(history, last)
     now = clock()
+    budgets = await error_budgets(rules, history, now)
     return tuple(
         RuleStatus(
             rule,
@@ -87,6 +92,7 @@ async def status_of(
             failing.get(rule.name, ()),
             deferred.get(rule.name),
             _untold(left_alone.get(rule.name, ()), failing.get(rule.name, ())),
+            budgets.get(rule.name),
         )
         for rule in rules
     )

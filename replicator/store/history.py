@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from replicator.oci.reference import RepositoryName, Tag
+from replicator.planning.error_budget import GoodRun
 from replicator.planning.plan import Decision
 from replicator.store.actions import action_from_row
 from replicator.store.database import Database
@@ -42,6 +43,29 @@ class History:
         async with self._database.reading() as connection:
             rows = await connection.execute(select(rule_clock.c.rule, rule_clock.c.since))
             return {row.rule: row.since for row in rows}
+
+    async def good_runs(
+        self, rules: Collection[str], since: datetime
+    ) -> dict[str, tuple[GoodRun, ...]]:
+        """Return the good runs of some rules that ended after *since*, and of each the one before,
+        oldest first. A run that was limited to some tags says nothing of the rule."""
+        good = (
+            run.c.rule.in_(rules),
+            run.c.state == RunState.SUCCEEDED.value,
+            run.c.only.is_(None),
+        )
+        before = select(func.max(run.c.number)).where(*good, run.c.finished_at <= since)
+        query = (
+            select(run.c.rule, run.c.started_at, run.c.finished_at)
+            .where(*good)
+            .where(or_(run.c.finished_at > since, run.c.number.in_(before.group_by(run.c.rule))))
+            .order_by(run.c.number)
+        )
+        found: dict[str, list[GoodRun]] = {}
+        async with self._database.reading() as connection:
+            for row in await connection.execute(query):
+                found.setdefault(row.rule, []).append(GoodRun(row.started_at, row.finished_at))
+        return {rule: tuple(runs) for rule, runs in found.items()}
 
     async def deferred_until(self) -> dict[str, datetime]:
         """Return, for each rule of whose run something is put off, when the first of it is due."""

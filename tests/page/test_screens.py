@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -111,6 +111,32 @@ async def test_a_rule_shows_its_definition_its_history_and_what_fails(browsing, 
     assert f"/runs/{failed}" in page
     assert 'class="limit"' in page
     assert missing.status_code == 404
+
+
+async def test_a_rule_says_what_is_left_of_its_error_budget(browsing, database):
+    rules, now = many(3), datetime.now(UTC)
+    in_time, late, spent = (
+        replace(rule, objective=timedelta(hours=hours))
+        for rule, hours in zip(rules, (30, 24, 1), strict=True)
+    )
+    await Rules(database).rewrite(lambda _: (in_time, late, spent))
+    runs = Runs(database, Owner.this_process())
+    for rule in (in_time, late, spent):
+        for ago in (51, 25, 1):
+            began = now - timedelta(hours=ago)
+            record = await runs.start(rule, "schedule", began)
+            await runs.finish(record.id, RunState.SUCCEEDED, Totals(), began)
+    async with browsing(ADMIN) as browser:
+        overview = (await browser.get("/")).text
+        pages = [(await browser.get(f"/rules/{rule.name}")).text for rule in rules]
+
+    lines = [overview.split(f'id="rule-{rule.name}"')[1].split("</tr>")[0] for rule in rules]
+    assert "budget" not in lines[0]
+    assert "72 % of the budget left" in lines[1]
+    assert "error budget spent" in lines[2]
+    assert "100 % left" in pages[0]
+    assert "behind for 2 h of 7 h in 30 days" in pages[1]
+    assert "0 % left" in pages[2]
 
 
 async def test_a_run_shows_tags_found_by_outcome_and_text(browsing, failed):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from replicator.planning.backoff import Failing
 from replicator.planning.due_times import shift
+from replicator.planning.error_budget import GoodRun
 from replicator.planning.plan import Decision
 from replicator.planning.rule import Rule
 from replicator.service.status import status_of
@@ -32,6 +33,14 @@ class Nothing:
 
     async def failing(self):
         return []
+
+
+class Late(Nothing):
+    """The only good run began two days ago."""
+
+    async def good_runs(self, rules, since):
+        assert set(rules) == {"app"}
+        return {"app": (GoodRun(NOW - timedelta(days=2), NOW - timedelta(days=2)),)}
 
 
 class Conflicts(Nothing):
@@ -91,3 +100,26 @@ async def test_conflicts_of_the_last_run_are_named_but_not_what_is_told_of_as_fa
 
 async def test_what_comes_due_in_maintenance_is_due_at_its_end():
     assert await next_due(maintenance=("02:30-06:00",)) == THREE.replace(hour=6)
+
+
+async def test_a_rule_with_an_objective_has_an_error_budget_and_the_others_have_none():
+    late = replace(RULE, objective=timedelta(hours=44))
+    rules = [late, replace(RULE, name="other")]
+
+    found = await status_of(rules, history=Late(), notes=Nothing(), clock=lambda: NOW)
+
+    assert found[0].budget.behind == timedelta(hours=4)
+    assert 0.44 < found[0].budget.left < 0.45
+    assert found[1].budget is None
+
+
+async def test_nobody_knows_the_budget_of_a_rule_that_was_never_good():
+    class Never(Late):
+        async def good_runs(self, rules, since):
+            return {}
+
+    rule = replace(RULE, objective=timedelta(hours=44))
+
+    (status,) = await status_of([rule], history=Never(), notes=Nothing(), clock=lambda: NOW)
+
+    assert status.budget is None

@@ -6,9 +6,11 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from replicator.errors import ConfigError
 from replicator.oci.reference import RepositoryName, Tag
+from replicator.planning.error_budget import GoodRun
 from replicator.planning.plan import Decision
 from replicator.planning.rule import Rule
 from replicator.service.rulebook import Rulebook
@@ -21,6 +23,7 @@ from replicator.store.queue import Queue
 from replicator.store.records import Outcome, RunState, Totals
 from replicator.store.rules import Rules
 from replicator.store.runs import Runs
+from replicator.store.tables import run
 from tests.store.values import ALPINE, DEBIAN, HOUR, NOON, a_rule, an_action
 
 
@@ -120,3 +123,34 @@ async def test_what_a_rewrite_refuses_leaves_all_as_it_was(database: Database) -
         await rules.rewrite(refuse)
 
     assert [rule.name for rule in await rules.all()] == ["base-images"]
+
+
+async def test_the_good_runs_of_some_rules_and_the_one_before(database: Database) -> None:
+    runs, history = Runs(database, Owner.this_process()), History(database)
+    for number, (rule, state) in enumerate(
+        [
+            ("a", RunState.SUCCEEDED),
+            ("a", RunState.SUCCEEDED),
+            ("a", RunState.FAILED),
+            ("a", RunState.SUCCEEDED),
+            ("b", RunState.SUCCEEDED),
+            ("a", RunState.SUCCEEDED),
+        ]
+    ):
+        began = NOON + number * HOUR
+        record = await runs.start(a_rule(rule), "test", began)
+        await runs.finish(record.id, state, Totals(), began + HOUR / 2)
+        if number == 3:
+            limited = update(run).where(run.c.id == record.id).values(only=[str(ALPINE)])
+            async with database.writing() as connection:
+                await connection.execute(limited)
+    await runs.start(a_rule("a"), "test", NOON + 9 * HOUR)
+
+    found = await history.good_runs({"a", "c"}, NOON + 2 * HOUR)
+
+    assert found == {
+        "a": (
+            GoodRun(NOON + HOUR, NOON + 1.5 * HOUR),
+            GoodRun(NOON + 5 * HOUR, NOON + 5.5 * HOUR),
+        )
+    }

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from replicator.api.v1.parameters import Answer, Asked, Listing
 from replicator.config.rule_file import rule_table
+from replicator.planning.error_budget import ALLOWED, ErrorBudget
 from replicator.planning.rule import Rule
 from replicator.service.status import RuleStatus
 
@@ -114,6 +115,25 @@ class FailingTag(Answer):
     next_try_at: datetime
 
 
+class ErrorBudgetAnswer(Answer):
+    """For how long in the last 30 days a rule was behind its objective, of how long it may be.
+
+    `since` is from when its runs are known.
+    """
+
+    behind_seconds: float
+    allowed_seconds: float
+    since: datetime
+
+    @classmethod
+    def of(cls, budget: ErrorBudget) -> ErrorBudgetAnswer:
+        return cls(
+            behind_seconds=round(budget.behind.total_seconds(), 3),
+            allowed_seconds=ALLOWED.total_seconds(),
+            since=budget.since,
+        )
+
+
 class StatusAnswer(Answer):
     """How a rule is doing. `lag_seconds` is how old that is which the destination surely has."""
 
@@ -126,6 +146,7 @@ class StatusAnswer(Answer):
     last_success_at: datetime | None
     lag_seconds: float | None
     next_due: datetime | None
+    error_budget: ErrorBudgetAnswer | None
     failing: list[FailingTag]
 
     @classmethod
@@ -141,6 +162,7 @@ class StatusAnswer(Answer):
             last_success_at=good.started_at if good else None,
             lag_seconds=None if status.lag is None else round(status.lag.total_seconds(), 3),
             next_due=status.next_due,
+            error_budget=None if status.budget is None else ErrorBudgetAnswer.of(status.budget),
             failing=[
                 FailingTag(
                     source=each.source,
