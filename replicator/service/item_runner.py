@@ -179,5 +179,7 @@ class ItemRunner:
         """Let the item wait for a moment; if even that fails, its lease will end."""
         try:
             await self._items.defer(claim, self._means.clock() + _AGAIN_AFTER)
+        except LeaseLost as error:
+            _log.warning("item lost", extra={"error": str(error)})
         except StoreError as error:
             _log.warning("item left to its lease", extra={"error": str(error)})
