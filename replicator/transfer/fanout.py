@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import Final
 
-from replicator.errors import TransferFailed
+from replicator.errors import ReplicatorError
 from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName
@@ -73,7 +73,7 @@ class Fanout:
         self._started = False
         self._shared = False
         self._ended = False
-        self._failure: TransferFailed | None = None
+        self._failure: ReplicatorError | None = None
         self._moved = Signal()
         self._started_at = 0.0
 
@@ -141,7 +141,7 @@ class Fanout:
                         if not self._attached():
                             break
                         self._hand_out(bytes(piece))
-        except TransferFailed as error:
+        except ReplicatorError as error:
             self._failure = error
         finally:
             self._ended = True

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from replicator.errors import RegistryUnavailable
+from replicator.errors import RegistryUnavailable, StoreError
 from replicator.oci.descriptor import Descriptor
 from replicator.oci.reference import Tag
 from tests.transfer.fakes import PIECE, Call, FakeRegistry, Faults
@@ -310,3 +310,16 @@ async def test_a_destination_that_failed_is_not_waited_for(world):
     assert [result.error is None for result in results] == [False, True, True]
     assert reads_of(world, layer) == [0]
     assert now() - began < 1
+
+
+async def test_a_shared_read_that_the_database_fails_is_the_error_of_all_who_take_part(world):
+    # The credentials of a source may be in the database.
+    large_image(world)
+    world.source_registry.hook = faults = Faults()
+    faults.fail("read_piece", offset=SIZE // 2, error=StoreError("the database is away"))
+
+    results = await copy_to_both(world)
+
+    assert [(str(result.error), result.side) for result in results] == [
+        ("the database is away", "")
+    ] * 2
