@@ -113,10 +113,13 @@ class Original:
             subjects |= dict.fromkeys(
                 child.digest for child in children if child.media_type in media_types.MANIFEST_TYPES
             )
-            nested = [child for child in children if child.media_type in media_types.INDEXES]
+            # Each once: a few that list each other many times would be more than fit in memory.
+            nested = {
+                child.digest: child for child in children if child.media_type in media_types.INDEXES
+            }
             if not nested:
                 break
-            level, _ = await self._reader.read_children(nested)
+            level, _ = await self._reader.read_children(nested.values())
         return [digest for digest in subjects if digest not in self._reader.made]
 
 

@@ -46,24 +46,34 @@ class _Selection:
     def __init__(self, reader: ManifestReader, wanted: Sequence[Platform]) -> None:
         self._reader = reader
         self._wanted = wanted
+        self._selected: dict[Digest, Manifest | None] = {}
         self.seen: set[Platform] = set()
 
     async def select(self, index: Manifest, depth: int) -> Manifest | None:
-        """Return what is left of *index*, None if nothing is."""
+        """Return what is left of *index*, None if nothing is.
+
+        Each index is looked into once: a few that list each other many times lead to it in more
+        ways than anybody could go.
+        """
+        if index.digest not in self._selected:
+            self._selected[index.digest] = await self._select(index, depth)
+        return self._selected[index.digest]
+
+    async def _select(self, index: Manifest, depth: int) -> Manifest | None:
         body = parse_json(index.content)
-        entries: dict[Digest, dict[str, Any]] = {}
-        for child, entry in zip(index.manifests, body["manifests"], strict=True):
-            kept = await self._entry(child, entry, depth)
-            if kept is not None:
-                entries[child.digest] = kept
-        if not entries:
-            return None
-        kept_digests = set(map(str, entries))
+        listed = list(zip(index.manifests, body["manifests"], strict=True))
+        # By place: one image may be listed for several platforms.
+        kept = [await self._entry(child, entry, depth) for child, entry in listed]
+        digests = {
+            str(child.digest) for (child, _), entry in zip(listed, kept, strict=True) if entry
+        }
         children = [
-            entries.get(child.digest, entry)
-            for child, entry in zip(index.manifests, body["manifests"], strict=True)
-            if child.digest in entries or _attested(child) in kept_digests
+            stays or entry
+            for (child, entry), stays in zip(listed, kept, strict=True)
+            if stays or _attested(child) in digests
         ]
+        if not digests:
+            return None
         return index if children == body["manifests"] else self._made(index, body, children)
 
     async def _entry(

@@ -167,3 +167,35 @@ async def test_an_image_that_is_no_index_is_copied_as_it_is(world):
     result = await world.copy(platforms=(Platform("linux", "arm64"),))
 
     assert result.digest == image.digest
+
+
+async def test_of_one_image_listed_for_two_platforms_the_wanted_entry_alone_stays():
+    source = repository()
+    image = add_image(source)
+    index = add_index(source, [image, image], platforms=["linux/amd64", "linux/arm64"])
+
+    selected = await select(source, index, "linux/arm64")
+
+    assert [str(each.platform) for each in selected.manifests] == ["linux/arm64"]
+
+
+async def test_an_index_that_leads_to_the_same_ones_in_a_million_ways_is_read_once():
+    source = repository()
+    index = add_index(source, [add_image(source)], platforms=["linux/amd64"])
+    for number in range(5):
+        # A name of its own makes each of the twenty entries another one of the same index.
+        entries = [entry(index.descriptor) | {"annotations": {"n": str(n)}} for n in range(20)]
+        index = add_manifest(
+            source,
+            {
+                "schemaVersion": 2,
+                "mediaType": media_types.OCI_INDEX,
+                "manifests": entries,
+                "annotations": {"level": str(number)},
+            },
+        )
+
+    async with asyncio.timeout(5):
+        selected = await select(source, index, "linux/amd64")
+
+    assert selected is index

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from replicator.errors import Denied, MediaTypeRejected, NotFound, ReferrerFailed
 from replicator.oci.platform import Platform
 from replicator.oci.reference import Tag
@@ -301,3 +303,31 @@ async def test_what_refers_to_the_image_is_read_while_its_blobs_move(world):
     await world.copy()
 
     assert set(moving) == {0}
+
+
+async def test_one_sbom_that_cosign_keeps_for_two_images_is_found_from_both(world):
+    child = add_image(world.source)
+    index = add_index(world.source, [child], "v1")
+    tags = [Tag(f"sha256-{each.digest.hex}.sbom") for each in (child, index)]
+    sbom = add_image(world.source, tags[0], seed="the same for both")
+    world.source.tags[tags[1]] = sbom.digest
+
+    result = await world.copy()
+
+    assert {tag: world.destination.tags.get(tag) for tag in tags} == dict.fromkeys(
+        tags, sbom.digest
+    )
+    assert result.attached == dict.fromkeys(tags, sbom.digest)
+
+
+async def test_referrers_are_looked_for_once_however_many_ways_lead_to_an_index(world):
+    index = add_index(world.source, [add_image(world.source)])
+    for number in range(5):
+        index = add_index(world.source, [index] * 20, annotations={"level": str(number)})
+    world.source.tags[Tag("v1")] = index.digest
+
+    async with asyncio.timeout(10):
+        await world.copy()
+
+    asked = world.source_registry.called("list_referrers")
+    assert len(asked) == len(set(asked)) == 7
