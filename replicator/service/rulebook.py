@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -60,22 +61,19 @@ class Rulebook:
 
     async def all(self) -> tuple[Rule, ...]:
         """Return all rules by name, and write nothing. Raises ConfigError if one is of no use."""
-        rules = await self.as_they_are()
-        if rules != self._checked:
-            self._check(rules)
-            self._checked = rules
-        return rules
+        return self._good(await self._kept.all())
 
     async def as_they_are(self) -> tuple[Rule, ...]:
         """Return all rules by name to be looked at: also those that nothing can be done with."""
-        rules = self._with_file(await self._kept.all())
-        return tuple(sorted(rules, key=lambda rule: rule.name))
+        return self._by_name(await self._kept.all())
 
     async def bring_in(self) -> None:
         """Write the rules of the file into the database. Raises ConfigError, RuleConflict."""
         if self._of_file:
-            await self.all()
-            await self._kept.replace_file_rules(self._of_file)
+            kept = await self._kept.all()
+            self._good(kept)
+            if not self._has_all_of_file(kept):
+                await self._kept.replace_file_rules(self._of_file)
 
     async def named(self, names: Sequence[str]) -> tuple[Rule, ...]:
         """Return the rules of those names, in that order; without names all that are enabled.
@@ -163,6 +161,25 @@ class Rulebook:
             return rules
 
         return {rule.name: rule for rule in await self._kept.rewrite(checked)}
+
+    def _good(self, kept: Sequence[Rule]) -> tuple[Rule, ...]:
+        rules = self._by_name(kept)
+        if rules != self._checked:
+            self._check(rules)
+            self._checked = rules
+        return rules
+
+    def _by_name(self, kept: Sequence[Rule]) -> tuple[Rule, ...]:
+        return tuple(sorted(self._with_file(kept), key=lambda rule: rule.name))
+
+    def _has_all_of_file(self, kept: Sequence[Rule]) -> bool:
+        """Say whether the rules that came from files are those of this one."""
+        before = {
+            rule.name: replace(rule, revision=0) for rule in kept if rule.origin is Origin.FILE
+        }
+        return before == {
+            rule.name: replace(rule, origin=Origin.FILE, revision=0) for rule in self._of_file
+        }
 
     def _check(self, rules: Sequence[Rule]) -> None:
         with naming_file(self._file, self._of_file):
