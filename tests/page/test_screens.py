@@ -135,7 +135,7 @@ async def test_a_rule_says_what_is_left_of_its_error_budget(browsing, database):
     assert "72 % of the budget left" in lines[1]
     assert "error budget spent" in lines[2]
     assert "100 % left" in pages[0]
-    assert "behind for 2 h of 7 h in 30 days" in pages[1]
+    assert "behind for 2 h in 30 days, 7 h are allowed" in pages[1]
     assert "0 % left" in pages[2]
 
 
