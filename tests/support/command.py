@@ -40,10 +40,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """Runs ``replicate`` in *folder*, where it finds nothing of the machine's own logins."""
+    """Runs ``replicate`` in *folder*, where it finds nothing of the machine's own logins.
+
+    What takes longer than *patience*, in seconds, fails.
+    """
 
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
+    patience: float = _PATIENCE
 
     def write_config(self, text: str, name: str = "config.toml") -> Path:
         file = self.folder / name
@@ -54,7 +58,7 @@ class CommandLine:
         """Run a command to its end."""
         process = await self.start(*arguments, stdin=PIPE)
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(self.patience):
                 out, err = await process.communicate(stdin.encode())
         finally:
             await _end(process)
@@ -68,7 +72,7 @@ class CommandLine:
         """Start a command; it is ended with the block, if it has not ended by itself."""
         process = await self.start(*arguments, module=module)
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(self.patience):
                 yield process
         finally:
             await _end(process)
