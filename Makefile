@@ -32,7 +32,7 @@ test: install tools ## Run the fast suite against real registries
 	$(VENV)/bin/pytest -n $(CPUS) --dist worksteal -m "not slow and not servers and not image and not cluster"
 
 slow: install tools ## Run the tests that take minutes
-	$(VENV)/bin/pytest -m slow --ignore tests/chaos
+	$(VENV)/bin/pytest -m slow -o faulthandler_timeout=1800 --ignore tests/chaos
 
 test-chaos: install tools ## Kill services at every step, and take away what they use (ten minutes and more)
 	@.ci/install-packages faketime
