@@ -73,7 +73,8 @@ async def test_an_answer_that_took_long_is_not_believed_if_there_was_a_better_on
 async def test_an_open_database_knows_the_time_without_being_asked(database: Database) -> None:
     before, now, after = await time_of(database), database.clock(), await time_of(database)
 
-    assert before - timedelta(seconds=1) < now <= after
+    # Behind by what the answer took when the database was opened, on a machine that may be busy.
+    assert before - timedelta(seconds=30) < now <= after
 
 
 async def test_nobody_has_to_be_asked_as_long_as_there_is_nobody(tmp_path) -> None:
