@@ -179,11 +179,13 @@ async def test_who_is_limited_to_some_rules_sees_no_trace_of_others(as_who, rule
 
 async def test_what_is_not_there_is_a_problem_too(api):
     answer, method = await api.get("/nothing"), await api.put("/rules")
+    plan, rule = await api.options("/rules/plan"), await api.options("/rules/base")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert "/api/v1/openapi.json" in answer.json()["detail"]
     assert (method.status_code, method.json()["code"]) == (405, "method_not_allowed")
     assert method.json()["detail"] == "PUT is not for this path; it takes GET, POST"
+    assert (plan.headers["allow"], rule.headers["allow"]) == ("POST", "DELETE, GET, PUT")
 
 
 async def test_what_is_no_id_of_a_run_is_a_run_that_is_not_there(api):

@@ -128,13 +128,17 @@ def answer_with_problems(app: FastAPI) -> None:
 
 
 def _methods(app: FastAPI, request: Request) -> Sequence[str]:
-    """Return all methods of a path; Starlette names those of the first route that matches."""
-    matches = (
-        route.methods or ()
+    """Return all methods of a path; Starlette names those of the first route that matches.
+
+    As in the document, ``/rules/plan`` is a path of its own, although a rule may have that name.
+    """
+    matches = [
+        route
         for route in _routes(app)
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
-    )
-    return sorted({method for methods in matches for method in methods})
+    ]
+    same = (route.methods or () for route in matches if route.path == matches[0].path)
+    return sorted({method for methods in same for method in methods})
 
 
 def _routes(app: FastAPI) -> Iterator[BaseRoute]:
