@@ -15,6 +15,7 @@ help: ## Show this list
 install: $(VENV)/.installed ## Make .venv with the exact versions of requirements.lock
 
 $(VENV)/.installed: requirements.lock pyproject.toml
+	@echo "Installing into $(VENV), once; that takes a minute or more."
 	@.ci/make-venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
