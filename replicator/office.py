@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from replicator import bootstrap
 from replicator.bootstrap import Served
 from replicator.config import Config, RegistryEntry
+from replicator.errors import NotAuthenticated
 from replicator.events import ignore
 from replicator.planning.rule import Rule
 from replicator.registry.probe import Finding, probe
@@ -16,6 +17,7 @@ from replicator.service.access_views import AccessViews
 from replicator.service.audit_views import AuditViews
 from replicator.service.credentials import CredentialDesk
 from replicator.service.explaining import Explainer
+from replicator.service.identity import Identity
 from replicator.service.overview import OverviewViews
 from replicator.service.page_sessions import SessionDesk
 from replicator.service.registry_condition import RegistryConditions
@@ -51,6 +53,11 @@ from replicator.values import dataclass
 if TYPE_CHECKING:
     from replicator.oidc.login import OidcLogin
 
+NO_KEY: Final = (
+    "tokens exist, but this service has no secret key to know them by; restart it with the key "
+    "that they were made with ($REPLICATOR_SECRET_KEY, or secret_key_file below [service])"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Office:
@@ -83,6 +90,20 @@ class Office:
     async def asks_who(self) -> bool:
         """Say whether whoever asks has to be known: people can sign in, or a token was made."""
         return self.login is not None or await self.token_store.exist()
+
+    async def lacks_key(self) -> bool:
+        """Say whether there are tokens that this service has no secret key to know by."""
+        return self.tokens is None and await self.token_store.exist()
+
+    async def known_by(self, token: str) -> Identity:
+        """Tell who shows *token*. Raises NotAuthenticated."""
+        if self.tokens is not None:
+            return await self.tokens.identify(token)
+        raise NotAuthenticated(
+            NO_KEY
+            if await self.lacks_key()
+            else "this service has no secret key, so it knows no tokens"
+        )
 
 
 @asynccontextmanager

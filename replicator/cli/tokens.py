@@ -53,6 +53,7 @@ def create(
     token, record = run_async(_create(session_of(context), name, role, rule, expires))
     print(token)
     say(f"{record.name}: {record.role}, until {record.expires_at:%Y-%m-%d %H:%M} UTC; keep it safe")
+    say("A service that runs without this secret key knows no token: restart it with the key.")
 
 
 @app.command(name="list", epilog=examples("replicate token list", "replicate token list --json"))

@@ -43,7 +43,7 @@ _Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 def page_routes(office: Office, listening_on: str) -> Sequence[BaseRoute]:
     """Return the routes of the page: all that nothing else answers, so they come last."""
-    knows = doorman(office.tokens, office.asks_who, listening_on)
+    knows = doorman(office, listening_on)
     return [Mount("", create_page(office, knows))]
 
 

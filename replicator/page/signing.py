@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from replicator.errors import NotAuthenticated
+from replicator.office import NO_KEY
 from replicator.page.cookie import SESSION, came_over_tls
 from replicator.page.forms import Form, go_to, read_form
 from replicator.page.gate import SIGN_IN, via
@@ -33,9 +34,7 @@ class SignInScreen:
         form, office = await read_form(request), self._site.office
         back = inside(form.get("next", ""))
         try:
-            if office.tokens is None:
-                raise NotAuthenticated("this service has no secret key, so it knows no tokens")
-            who = await office.tokens.identify(form.get("token", "").strip())
+            who = await office.known_by(form.get("token", "").strip())
         except NotAuthenticated as error:
             return await sign_in_form(self._site, request, 401, back=back, error=str(error))
         answer = RedirectResponse(back, 303)
@@ -75,14 +74,16 @@ async def sign_in_form(
     has_left: bool = False,
 ) -> Response:
     """Show the ways to sign in, and what was wrong with one."""
-    login = site.office.login
+    office, login = site.office, site.office.login
     return site.pages.page(
         request,
         "sign_in.html",
         status,
         back=back or inside(request.query_params.get("next", "")),
         error=error,
-        has_key=site.office.tokens is not None,
+        has_key=office.tokens is not None,
+        # Above the form it is an error already, where a token was sent all the same.
+        no_key=NO_KEY if not error and await office.lacks_key() else "",
         provider=None if login is None else login.settings.issuer.partition("://")[2],
         leaving=await login.leaving() if login is not None and has_left else "",
         has_left=has_left,

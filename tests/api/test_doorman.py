@@ -71,6 +71,22 @@ async def test_a_service_says_who_may_ask_where_that_is_not_whoever_shows_a_toke
     assert "no secret key" in without_key
 
 
+async def test_tokens_that_a_service_has_no_key_for_are_not_said_to_be_unknown(office):
+    secret, _ = await office.tokens.create("ci", Role.VIEWER)
+    keyless = replace(office, tokens=None)
+    app = Starlette(routes=list(api_routes(keyless, "127.0.0.1")))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
+        without = await client.get("/api/v1/rules")
+        shown = await client.get("/api/v1/rules", headers={"Authorization": f"Bearer {secret}"})
+
+    for answer in (without, shown):
+        assert answer.status_code == 401
+        assert "tokens exist" in answer.json()["detail"]
+        assert "restart it with the key" in answer.json()["detail"]
+        assert "$REPLICATOR_SECRET_KEY, or secret_key_file" in answer.json()["detail"]
+
+
 async def test_from_the_first_token_on_everybody_needs_one(served, office):
     secret, _ = await office.tokens.create("ci", Role.VIEWER)
     async with served() as api:

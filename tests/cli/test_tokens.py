@@ -34,6 +34,7 @@ async def test_a_token_is_shown_once_listed_without_its_secret_and_revoked(keyed
     revoked = await keyed("token", "list", "--json")
 
     assert made.out.startswith("rplt_")
+    assert "restart it with the key" in made.err
     assert len(made.out.strip()) == len("rplt_") + 43
     assert made.out.strip() not in listed.out
     (token,) = listed.json["tokens"]

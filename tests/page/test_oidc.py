@@ -53,7 +53,7 @@ def visiting(config, database):
         ):
             from replicator.api.v1.doorman import doorman
 
-            knows = doorman(office.tokens, office.asks_who, "127.0.0.1")
+            knows = doorman(office, "127.0.0.1")
             transport = httpx.ASGITransport(create_page(office, knows))
             async with httpx.AsyncClient(transport=transport, base_url=settings.url) as client:
                 yield Browser(client)

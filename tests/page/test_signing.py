@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -59,6 +60,17 @@ async def test_a_token_opens_a_session_of_its_role(browsing, token, database):
     # Whoever reads the database cannot sign in with what is there.
     assert held.encode() not in row.hash
     assert token not in page.text
+
+
+async def test_tokens_without_their_key_are_said_to_need_it(browsing, office, token):
+    async with browsing(None, of=replace(office, tokens=None)) as browser:
+        form = await browser.get("/sign-in")
+        sent = await sign_in(browser, token)
+
+    assert sent.status_code == 401
+    for page in (form, sent):
+        assert page.text.lower().count("tokens exist, but this service has no secret key") == 1
+        assert "only this machine may use it" not in page.text
 
 
 async def test_over_tls_the_cookie_is_for_this_host_alone(browsing, token):

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 from starlette.requests import HTTPConnection
 
 from replicator.api.v1.gate import Doorman
 from replicator.errors import AccessDenied, ConfigError, NotAuthenticated
+from replicator.office import NO_KEY, Office
 from replicator.service.identity import Identity, nobody
-from replicator.service.tokens import TokenDesk
 
 _SCHEME: Final = "bearer"
 _HOW: Final = (
@@ -20,25 +19,20 @@ _HOW: Final = (
 )
 
 
-def doorman(
-    tokens: TokenDesk | None, asks_who: Callable[[], Awaitable[bool]], listening_on: str
-) -> Doorman:
+def doorman(office: Office, listening_on: str) -> Doorman:
     """Return who finds out who asks.
 
-    Whoever shows a token is known by it. As long as *asks_who* says that no token has ever been
-    made and there is no other way to sign in, and the service listens on loopback alone, nobody
-    has to show one. *tokens* is None without a secret key.
+    Whoever shows a token is known by it. As long as no token has ever been made and there is no
+    other way to sign in, and the service listens on loopback alone, nobody has to show one.
     """
     is_local = is_loopback(listening_on)
 
     async def identify(request: HTTPConnection) -> Identity:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == _SCHEME:
-            if tokens is None:
-                raise NotAuthenticated("this service has no secret key, so it knows no tokens")
-            return await tokens.identify(token.strip())
-        if not is_local or await asks_who():
-            raise NotAuthenticated(_HOW)
+            return await office.known_by(token.strip())
+        if not is_local or await office.asks_who():
+            raise NotAuthenticated(NO_KEY if await office.lacks_key() else _HOW)
         _require_local_name(request.headers.get("host", ""), listening_on)
         return nobody("loopback")
 

@@ -10,14 +10,14 @@ from starlette.routing import BaseRoute, Mount
 
 from replicator.api.v1.app import PREFIX, create_api
 from replicator.api.v1.doorman import doorman, is_loopback
-from replicator.office import Office
+from replicator.office import NO_KEY, Office
 
 _log = logging.getLogger(__name__)
 
 
 def api_routes(office: Office, listening_on: str) -> Sequence[BaseRoute]:
     """Return the routes of the API for a service that listens on an address of this machine."""
-    knows = doorman(office.tokens, office.asks_who, listening_on)
+    knows = doorman(office, listening_on)
     mount = Mount(PREFIX, create_api(office, knows))
     # Or a path with a line feed would not be ours, and be answered in other words.
     mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
@@ -27,12 +27,8 @@ def api_routes(office: Office, listening_on: str) -> Sequence[BaseRoute]:
 async def say_who_may_ask(office: Office, listening_on: str) -> None:
     """Say in the log who can use the API, where that is not everybody who shows a token."""
     if await office.asks_who():
-        if office.tokens is None and await office.token_store.exist():
-            _log.warning(
-                "there are tokens, but no secret key to know them by, so nobody may use the API; "
-                "set secret_key_file below [service] or $REPLICATOR_SECRET_KEY to the key that "
-                "they were made with"
-            )
+        if await office.lacks_key():
+            _log.warning("nobody may use the API: %s", NO_KEY)
         return
     if is_loopback(listening_on):
         _log.warning(
