@@ -151,3 +151,7 @@ def _check(name: str, credentials: Credentials) -> None:
         raise InvalidRequest("there is no secret in it", field="password")
     if credentials.password and not credentials.username:
         raise InvalidRequest("a password needs a username", field="username")
+    if credentials.password and credentials.identity_token:
+        raise InvalidRequest(
+            "a login has a password or an identity token, not both", field="identity_token"
+        )

@@ -132,6 +132,7 @@ async def test_a_credential_goes_in_and_never_comes_out(browsing, office):
         ({"password": ""}, "no secret in it"),
         ({"username": ""}, "needs a username"),
         ({"username": "a\x00b"}, "no user name"),
+        ({"identity_token": "canary-too"}, "a password or an identity token, not both"),
     ],
 )
 async def test_a_credential_that_is_none_is_refused_and_not_sent_back(
@@ -146,6 +147,23 @@ async def test_a_credential_that_is_none_is_refused_and_not_sent_back(
     assert said in answer.text
     assert "canary" not in answer.text
     assert await office.credentials.all() == ()
+
+
+async def test_a_form_does_not_take_a_credential_from_another_registry(browsing, office):
+    login = {"username": "u", "password": "canary-of-the-form"}
+    await office.credentials.put("harbor", HOST, Credentials("u", "p", ""))
+    async with browsing(ADMIN) as browser:
+        await browser.get("/access/credentials")
+        other = await browser.post("/access/credentials", name="harbor", host="other.test", **login)
+        kept = await office.credentials.reveal("harbor", HOST)
+        same = await browser.post("/access/credentials", name="harbor", host=HOST, **login)
+
+    assert other.status_code == 422
+    assert f"is for {HOST}, which would lose it" in other.text
+    assert "canary" not in other.text
+    assert kept.password == "p"
+    assert same.status_code == 303
+    assert (await office.credentials.reveal("harbor", HOST)).password == login["password"]
 
 
 async def test_a_credential_is_deleted_after_a_question(browsing, office):
