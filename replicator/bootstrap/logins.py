@@ -27,6 +27,6 @@ def oidc_login(config: Config, clock: Callable[[], datetime]) -> OidcLogin | Non
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"[service.oidc] needs {error.name}, which is not installed; "
-            "`pip install 'replicator[oidc]'` installs it"
+            "`pip install '.[oidc]'` in a checkout of this project installs it"
         ) from None
     return OidcLogin(settings, os.environ, clock)

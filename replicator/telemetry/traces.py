@@ -50,7 +50,10 @@ def open_traces(environment: Mapping[str, str]) -> Traces | None:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        _log.warning("no traces are sent: install replicator[otel]")
+        _log.warning(
+            "no traces are sent: `pip install '.[otel]'` in a checkout of this project "
+            "installs what it takes"
+        )
         return None
     return Traces(BatchSpanProcessor(OTLPSpanExporter()))
 

@@ -16,5 +16,5 @@ def library(name: str, cloud: Cloud, registry: str) -> Any:
     except ImportError:
         raise ConfigError(
             f"{registry}: a login from {cloud} needs its library; "
-            f"`pip install 'replicator[{cloud}]'` installs it"
+            f"`pip install '.[{cloud}]'` in a checkout of this project installs it"
         ) from None

@@ -263,7 +263,7 @@ def test_a_library_that_is_missing_is_named_with_what_installs_it(cloud, module)
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
 
-    assert f"pip install 'replicator[{cloud}]'" in done.stdout
+    assert f"pip install '.[{cloud}]'` in a checkout" in done.stdout
 
 
 def test_nothing_of_a_login_is_shown():
