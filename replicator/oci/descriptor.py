@@ -48,7 +48,7 @@ class Descriptor:
             Digest.parse(digest),
             size,
             artifact_type=_text(value.get("artifactType")),
-            platform=_platform(value.get("platform")),
+            platform=Platform.from_json(value.get("platform")),
             annotations=annotations_from_json(value.get("annotations")),
             urls=_urls(value.get("urls")),
         )
@@ -72,11 +72,3 @@ def _text(value: Any) -> str:
 
 def _urls(value: Any) -> tuple[str, ...]:
     return tuple(url for url in value if isinstance(url, str)) if isinstance(value, list) else ()
-
-
-def _platform(value: Any) -> Platform | None:
-    match value:
-        case {"os": str(os), "architecture": str(architecture)}:
-            return Platform(os, architecture, _text(value.get("variant")))
-        case _:
-            return None

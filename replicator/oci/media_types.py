@@ -16,6 +16,14 @@ OCI_ARTIFACT: Final = "application/vnd.oci.artifact.manifest.v1+json"
 EMPTY: Final = "application/vnd.oci.empty.v1+json"
 OCTET_STREAM: Final = "application/octet-stream"
 
+# The configs of images, which name the platform that the image is made for. (image-spec, config.md)
+IMAGE_CONFIGS: Final = frozenset(
+    {
+        "application/vnd.oci.image.config.v1+json",
+        "application/vnd.docker.container.image.v1+json",
+    }
+)
+
 INDEXES: Final = frozenset({OCI_INDEX, DOCKER_LIST})
 SCHEMA1_TYPES: Final = frozenset({SCHEMA1_SIGNED, SCHEMA1})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from replicator.errors import InvalidValue
 from replicator.values import dataclass
@@ -24,8 +24,18 @@ class Platform:
             raise InvalidValue(f"{text!r} is not a platform; write os/architecture[/variant]")
         return cls(*parts)
 
+    @classmethod
+    def from_json(cls, value: Any) -> Self | None:
+        """Read what an index's entry or an image's config says; None where it names no platform."""
+        match value:
+            case {"os": str(os), "architecture": str(architecture)}:
+                variant = value.get("variant")
+                return cls(os, architecture, variant if isinstance(variant, str) else "")
+            case _:
+                return None
+
     def matches(self, other: Platform) -> bool:
-        """Say whether *other*, from an index, is one that this selection wants.
+        """Say whether *other*, from an index or a config, is one that this selection wants.
 
         Without a variant every variant matches. ``arm64`` and ``arm64/v8`` are the same.
         """

@@ -45,6 +45,7 @@ class BlobMover:
         at_once: int,
     ) -> None:
         self.fanouts = Fanouts()
+        self.small_blobs = SmallBlobs()
         self._inventory = inventory
         self._unfinished = unfinished
         self._listener = listener
@@ -52,7 +53,6 @@ class BlobMover:
         self._flights = Flights[_Place]()
         self._first_uploads = Flights[tuple[_Registry, Digest]]()
         self._mounts = Mounts()
-        self._small_blobs = SmallBlobs()
         self._slots: defaultdict[_Registry, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(at_once)
         )
@@ -139,7 +139,7 @@ class BlobMover:
         feed = Feed(
             blob,
             route,
-            small_blobs=self._small_blobs,
+            small_blobs=self.small_blobs,
             fanouts=self.fanouts,
             progressed=progressed,
         )

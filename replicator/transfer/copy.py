@@ -67,7 +67,7 @@ class Transfer:
         results = tuple(Result(each.repository.name, each.tag) for each in order.destinations)
         try:
             reader = ManifestReader(order.source, self._recent, self._fail_point)
-            original = await Original.read(order, reader)
+            original = await Original.read(order, reader, self._mover.small_blobs)
         except ReplicatorError as error:
             for result in results:
                 _note_error(result, error)

@@ -11,12 +11,14 @@ from replicator.oci.digest import Digest
 from replicator.oci.manifest import Manifest
 from replicator.transfer.concurrency import Once
 from replicator.transfer.graph import MAX_DEPTH, Graph, blobs_of, read_graph
+from replicator.transfer.image_platform import check_platform
 from replicator.transfer.manifest_reader import ManifestReader
 from replicator.transfer.order import Order
 from replicator.transfer.platforms import select_platforms
 from replicator.transfer.referrers import Waves, read_attachments
 from replicator.transfer.repointing import Repointed, repoint
 from replicator.transfer.sides import reason_of
+from replicator.transfer.small_blobs import SmallBlobs
 
 
 class Original:
@@ -40,12 +42,19 @@ class Original:
         self._reader = reader
 
     @classmethod
-    async def read(cls, order: Order, reader: ManifestReader) -> Self:
-        """Read what the order's reference names now; a tag means that from then on."""
+    async def read(cls, order: Order, reader: ManifestReader, small_blobs: SmallBlobs) -> Self:
+        """Read what the order's reference names now; a tag means that from then on.
+
+        Raises TransferFailed, also when there is nothing for the order's platforms.
+        """
         found = await _read_root(reader, order)
         root = found
         if order.platforms and found.is_index:
             root = await select_platforms(reader, found, order.platforms)
+        elif order.platforms:
+            await check_platform(
+                found, order.platforms, source=order.source, small_blobs=small_blobs
+            )
         return cls(order, reader, root, found.digest)
 
     def manifest(self, digest: Digest) -> Manifest | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from replicator.errors import InvalidManifest, TransferFailed
@@ -35,11 +35,16 @@ async def select_platforms(
     selection = _Selection(reader, wanted)
     selected = await selection.select(index, MAX_DEPTH)
     if selected is None:
-        there = ", ".join(map(str, sorted(selection.seen))) or "none that is named"
-        raise TransferFailed(
-            f"no image for {', '.join(map(str, wanted))}; there is: {there}", side=SOURCE
-        )
+        raise no_image_for(wanted, selection.seen)
     return selected
+
+
+def no_image_for(wanted: Sequence[Platform], seen: Collection[Platform]) -> TransferFailed:
+    """Say that of the platforms that were *seen* none is *wanted*."""
+    there = ", ".join(map(str, sorted(seen))) or "none that is named"
+    return TransferFailed(
+        f"no image for {', '.join(map(str, wanted))}; there is: {there}", side=SOURCE
+    )
 
 
 class _Selection:

@@ -155,6 +155,34 @@ async def test_platforms_make_an_index_of_their_own(replicate, start_registry):
     assert done.err == ""
 
 
+async def test_an_image_of_another_platform_than_the_wanted_one_is_refused(
+    replicate, start_registry
+):
+    source, destination = await start_registry(), await start_registry()
+    store_image(source.storage, "app", "1", platform=AMD64)
+
+    done = await replicate(
+        "copy", f"{source.host}/app:1", f"{destination.host}/app", "--platform", "linux/arm64"
+    )
+
+    assert done.code == 1
+    assert "no image for linux/arm64; there is: linux/amd64" in done.complaint
+    assert destination.storage.resolve("app", "1") is None
+
+
+async def test_an_image_of_the_wanted_platform_costs_no_request_more(replicate, start_registry):
+    source, destination = await start_registry(), await start_registry()
+    image = store_image(source.storage, "app", "1", platform=AMD64)
+
+    done = await replicate(
+        "copy", f"{source.host}/app:1", f"{destination.host}/app", "--platform", str(AMD64)
+    )
+
+    assert done.code == 0
+    assert destination.storage.resolve("app", "1") == image.digest
+    assert source.requests.count("GET", "/blobs/") == 3
+
+
 async def test_what_refers_to_an_index_that_is_cut_down_is_told_to_be_left_behind(
     replicate, start_registry
 ):

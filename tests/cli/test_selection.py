@@ -7,6 +7,8 @@ import json
 import pytest
 
 from tests.support.embedded import (
+    AMD64,
+    ARM64,
     store_artifact,
     store_image,
     store_image_of,
@@ -143,6 +145,26 @@ def store_broken(storage):
         "team/app", digest, StoredManifest("application/vnd.oci.image.index.v1+json", content)
     )
     return digest
+
+
+async def test_a_tag_that_is_an_image_of_another_platform_fails_beside_those_that_are_copied(
+    replicate, registries
+):
+    source, destination = registries
+    index = store_index(source.storage, "team/app", "1.0")
+    store_image(source.storage, "team/app", "2.0", platform=ARM64)
+    wanted = store_image(source.storage, "team/app", "3.0", platform=AMD64)
+    replicate.write_config(config(source, destination, 'platforms = ["linux/amd64"]'))
+
+    done = await replicate("run", "--report", "-")
+
+    (failure,) = done.json["runs"][0]["tags"]
+    assert done.code == 3
+    assert (failure["tag"], failure["side"]) == ("2.0", "source")
+    assert "no image for linux/amd64; there is: linux/arm64" in failure["message"]
+    assert destination.storage.resolve("mirror", "1.0") not in (None, index.digest)
+    assert destination.storage.resolve("mirror", "2.0") is None
+    assert destination.storage.resolve("mirror", "3.0") == wanted.digest
 
 
 async def test_what_refers_to_an_index_that_was_cut_down_is_told_to_be_left_behind(
