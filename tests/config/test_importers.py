@@ -113,7 +113,6 @@ def test_regsync(imported):
             "include": ["*"],
             "exclude_regex": [".*-windows.*"],
         },
-        "referrers": False,
         "schedule": "every 90m",
     }
     assert rules["harbor.example.com"] == {
@@ -262,6 +261,35 @@ def test_a_rule_that_would_do_something_else_is_switched_off(imported, setting):
 
     assert "# NOT CARRIED OVER: " in text
     assert all(rule.get("enabled") is False for rule in document.get("rules", ()))
+
+
+@pytest.mark.parametrize(
+    ("setting", "referrers", "is_remarked"),
+    [
+        ("", None, True),
+        ("referrers: true", None, False),
+        ("referrers: false", False, False),
+        ("digestTags: true", None, True),
+        ("digestTags: false", None, True),
+        ("referrers: false, digestTags: true", None, True),
+        ("referrers: true, digestTags: false", None, False),
+    ],
+)
+def test_referrers_come_along_unless_regsync_was_told_to_leave_them(
+    imported, setting, referrers, is_remarked
+):
+    document, text = imported("regsync", REPOSITORY % setting)
+
+    (rule,) = document["rules"]
+    assert rule.get("referrers") is referrers
+    assert ("# referrers: regsync" in text) is is_remarked
+
+
+def test_a_default_of_regsync_says_whether_referrers_come_along(imported):
+    document, text = imported("regsync", f"defaults: {{referrers: false}}\n{REPOSITORY % ''}")
+
+    assert document["rules"][0]["referrers"] is False
+    assert "# referrers: regsync" not in text
 
 
 @pytest.mark.parametrize("key", ["hooks", "fastCheck", "forceRecursive", "ratelimit", "colour"])

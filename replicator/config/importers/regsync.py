@@ -203,9 +203,7 @@ def _anchored(pattern: str, draft: Draft) -> str:
 
 
 def _take_options(entry: Mapping[str, Any], draft: Draft) -> None:
-    referrers = foreign.is_true(entry.get("referrers")) or foreign.is_true(entry.get("digestTags"))
-    if not referrers:
-        draft.settings["referrers"] = False
+    _take_referrers(entry, draft)
     if foreign.is_true(entry.get("includeExternal")):
         draft.settings["foreign_layers"] = True
     if platform := entry.get("platform"):
@@ -231,6 +229,20 @@ def _take_options(entry: Mapping[str, Any], draft: Draft) -> None:
             f"ratelimit.min {limit.get('min')}: set pull_reserve in the entry of the source "
             "registry; what has to wait is deferred to a later run"
         )
+
+
+def _take_referrers(entry: Mapping[str, Any], draft: Draft) -> None:
+    """Leave them on unless the file says `false`: signatures belong to what they sign."""
+    said = entry.get("referrers")
+    if foreign.is_true(said):
+        return
+    if said is not None and not foreign.is_true(entry.get("digestTags")):
+        draft.settings["referrers"] = False
+        return
+    draft.remarks.append(
+        "referrers: regsync leaves them behind unless told; here they come along, and so do the "
+        "tags that cosign makes of digests; `referrers = false` leaves both behind"
+    )
 
 
 def _take_schedule(entry: Mapping[str, Any], draft: Draft) -> None:
