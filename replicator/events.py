@@ -81,7 +81,11 @@ class TagStarted:
 
 @dataclass(frozen=True, slots=True)
 class TagFinished:
-    """A tag was copied, or not: then ``error`` says why, and ``kind`` which error it is."""
+    """A tag is in step, or not: then ``error`` says why, and ``kind`` which error it is.
+
+    ``written`` is false when it was in step before; ``added`` is how many referrers its image got
+    all the same.
+    """
 
     source: str
     destination: RepositoryName
@@ -89,6 +93,8 @@ class TagFinished:
     digest: Digest | None
     error: str | None
     kind: str = ""
+    written: bool = False
+    added: int = 0
 
 
 @dataclass(frozen=True, slots=True)

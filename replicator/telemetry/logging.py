@@ -46,16 +46,23 @@ def log_event(event: Event, /) -> None:
                 },
             )
         case TagFinished():
-            about: dict[str, Any] = {
-                "registry": event.destination.registry,
-                "source": event.source,
-                "destination": f"{event.destination}:{event.tag}",
-            }
-            if event.error is None:
-                _log.info("tag copied", extra={**about, "digest": str(event.digest)})
-            else:
-                failed = {"class": event.kind, "error": event.error}
-                _log.warning("tag failed", extra=about | failed)
+            _log_tag(event)
+
+
+def _log_tag(event: TagFinished) -> None:
+    about: dict[str, Any] = {
+        "registry": event.destination.registry,
+        "source": event.source,
+        "destination": f"{event.destination}:{event.tag}",
+    }
+    if event.error is not None:
+        failed = {"class": event.kind, "error": event.error}
+        _log.warning("tag failed", extra=about | failed)
+    elif event.written:
+        _log.info("tag copied", extra={**about, "digest": str(event.digest)})
+    else:
+        found = {"digest": str(event.digest), "referrers_added": event.added}
+        _log.info("tag unchanged", extra=about | found)
 
 
 def _formatter(*, for_people: bool) -> logging.Formatter:

@@ -134,6 +134,8 @@ class Transfer:
                 result.digest,
                 None if error is None else str(error),
                 "" if error is None else error.kind,
+                written=result.written,
+                added=result.added,
             )
         )
 

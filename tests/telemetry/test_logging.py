@@ -66,7 +66,7 @@ def test_events_that_people_look_for_are_written(start):
     log_event(RegistryWarned("hub.example.com", "deprecated"))
     log_event(RequestRetried("hub.example.com", RequestKind.TAGS, "429", 1.5))
     log_event(TagFinished("source.io/app:1", APP, Tag("1"), None, "404", "not_found"))
-    log_event(TagFinished("source.io/app:2", APP, Tag("2"), Digest.of(b"2"), None))
+    log_event(TagFinished("source.io/app:2", APP, Tag("2"), Digest.of(b"2"), None, written=True))
 
     found = lines()
     assert [line["event"] for line in found] == [
@@ -78,6 +78,16 @@ def test_events_that_people_look_for_are_written(start):
     assert {line["registry"] for line in found} == {"hub.example.com"}
     assert (found[2]["destination"], found[2]["error"]) == (f"{APP}:1", "404")
     assert found[2]["class"] == "not_found"
+
+
+@pytest.mark.parametrize("added", [0, 3])
+def test_a_tag_that_was_there_already_is_not_said_to_be_copied(start, added):
+    lines = start()
+    log_event(TagFinished("source.io/app:1", APP, Tag("1"), Digest.of(b"1"), None, added=added))
+
+    (line,) = lines()
+    assert (line["event"], line["referrers_added"]) == ("tag unchanged", added)
+    assert (line["destination"], line["digest"]) == (f"{APP}:1", str(Digest.of(b"1")))
 
 
 def test_libraries_are_heard_when_they_warn_only(start):

@@ -22,7 +22,15 @@ from replicator.oci.manifest import Manifest
 from replicator.oci.reference import Tag
 from replicator.transfer.order import Order, Tally
 from tests.transfer.fakes import Call, Faults
-from tests.transfer.images import add_blob, add_image, add_index, add_layer, add_manifest, entry
+from tests.transfer.images import (
+    add_blob,
+    add_image,
+    add_index,
+    add_layer,
+    add_manifest,
+    add_referrer,
+    entry,
+)
 
 
 async def test_the_copy_is_whole_and_has_the_digest_of_the_original(world):
@@ -114,6 +122,17 @@ async def test_an_index_in_step_is_known_without_reading_all_its_images(world):
 
     assert not again.written
     assert world.source_registry.called("get_manifest") == ["v1", str(children[0].digest)]
+
+
+async def test_what_is_heard_in_the_end_says_whether_the_tag_was_written(world, events_of):
+    image = add_image(world.source, "v1")
+    await world.copy()
+    await world.copy()
+    add_referrer(world.source, image)
+    await world.copy()
+
+    heard = [(event.written, event.added) for event in events_of(TagFinished)]
+    assert heard == [(True, 0), (False, 0), (False, 1)]
 
 
 async def test_a_tag_that_moved_sends_only_what_is_new(world):
