@@ -96,7 +96,8 @@ class CredentialDesk:
         if record.sealed is None:
             raise ConfigError(
                 f"{host}: the secret of the credential {name!r} was cleared when the registry's "
-                f"address changed; set it again with `replicate credential set {name}`"
+                "address changed; set it again with "
+                f"`replicate credential set {name} --host {host}`"
             )
         place = Place(_TABLE, name, host)
         secret = json.loads(unseal(record.sealed, place, record.key_id, self._keys))

@@ -88,7 +88,7 @@ def _decrypt(content: bytes, bound: bytes, key: bytes, place: Place) -> bytes:
 def _damaged(place: Place) -> ConfigError:
     return ConfigError(
         f"{_of(place)} does not open: its row was changed by hand, or copied from another; "
-        f"set it again with `replicate credential set {place.row}`"
+        f"set it again with `replicate credential set {place.row} --host {place.host}`"
     )
 
 

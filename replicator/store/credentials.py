@@ -158,4 +158,6 @@ def _described(record: CredentialRecord) -> dict[str, Any]:
 
 
 def _missing(name: str) -> str:
-    return f"there is no credential {name!r}; `replicate credential set {name}` makes it"
+    return (
+        f"there is no credential {name!r}; `replicate credential set {name} --host HOST` makes it"
+    )

@@ -33,7 +33,7 @@ async def test_a_credential_is_for_one_registry_alone(database: Database) -> Non
     assert await keychain.credentials_for("d.example") is None
     with pytest.raises(ConfigError, match=r"is for a\.example"):
         await keychain.credentials_for("b.example")
-    with pytest.raises(ConfigError, match="there is no credential"):
+    with pytest.raises(ConfigError, match=r"there is no credential .* --host HOST` makes it"):
         await keychain.credentials_for("c.example")
 
 
