@@ -49,7 +49,7 @@ def under_way(row: Any) -> str:
     owner = Owner.parse(row.owner)
     return (
         f"rule {row.rule!r} already has a run under way: {row.id}, "
-        f"in process {owner.pid} on {owner.host}"
+        f"in process {owner.pid} on {owner.host}; `replicate runs cancel {row.id}` ends it"
     )
 
 

@@ -60,8 +60,9 @@ async def test_a_finished_run_has_its_totals(runs: Runs) -> None:
 async def test_a_rule_has_one_run_at_a_time_and_the_other_is_named(runs: Runs) -> None:
     first = await runs.start(a_rule(), "cli", NOON)
 
-    with pytest.raises(RunActive, match=f"has a run under way: {first.id}, in process"):
+    with pytest.raises(RunActive, match=f"has a run under way: {first.id}, in process") as refused:
         await runs.start(a_rule(), "schedule", NOON)
+    assert f"`replicate runs cancel {first.id}` ends it" in str(refused.value)
 
     other = await runs.start(a_rule("other"), "cli", NOON)
     assert other.number > first.number
