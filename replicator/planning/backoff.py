@@ -41,7 +41,7 @@ class Failing:
         """Why the tag is left alone until then."""
         times = "once" if self.failures == 1 else f"{self.failures} times"
         return (
-            f"failed {times}, next try at {self.next_try_at:%Y-%m-%d %H:%M} UTC; "
+            f"failed {times}, not tried again before {self.next_try_at:%Y-%m-%d %H:%M} UTC; "
             f"last: {self.message}"
         )
 

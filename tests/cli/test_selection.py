@@ -132,7 +132,7 @@ async def test_a_failing_tag_waits_until_it_is_due_or_asked_for(replicate, regis
     assert ["1 failed" in each.out for each in (first, second, third, named)] == [
         True, True, False, True,
     ]  # fmt: skip
-    assert "failed 2 times, next try at" in third.err
+    assert "failed 2 times, not tried again before" in third.err
 
 
 def store_broken(storage):

@@ -53,7 +53,7 @@ async def test_a_tag_that_failed_again_waits_and_says_until_when(bench):
     assert (report.counts["blocked"], report.counts["skipped"]) == (1, 1)
     (failure,) = report.failures
     assert failure.error.message == (
-        "failed 3 times, next try at 2025-06-01 00:15 UTC; last: not a manifest"
+        "failed 3 times, not tried again before 2025-06-01 00:15 UTC; last: not a manifest"
     )
     action = bench.runs.actions[report.run, DESTINATION, "1.0"]
     assert (action.decision, action.reason) == (Decision.BLOCKED, failure.error.message)
