@@ -20,6 +20,13 @@ from replicator.service.tokens import TokenDesk
 
 PATH: Final = "/access"
 _BETWEEN: Final = re.compile(r"[\s,]+")
+# What people see of a field; errors name it as the API does.
+_LABELS: Final = {
+    "name": "Name",
+    "role": "Role",
+    "rules": "Rules",
+    "expires_in": "Counts for",
+}
 _EMPTY: Final[Form] = {"name": "", "role": "viewer", "rules": "", "expires_in": "90d"}
 
 
@@ -40,7 +47,7 @@ class TokenScreen:
                 form.get("name", "").strip(),
                 _role(form.get("role", "")),
                 patterns=_patterns(form.get("rules", "")),
-                lifetime=duration(form.get("expires_in", "").strip(), "expires_in"),
+                lifetime=duration(form.get("expires_in", "").strip(), _LABELS["expires_in"]),
             )
         except ReplicatorError as error:
             return await self._shown(request, visitor, form=form, error=error)
@@ -86,7 +93,7 @@ class TokenScreen:
             text=text,
             roles=tuple(Role),
             form={**_EMPTY, **form},
-            error=error,
+            error=None if error is None else _said(error),
             created=created,
             has_key=self._site.office.tokens is not None,
         )
@@ -100,6 +107,12 @@ class TokenScreen:
 
 def _name(request: Request) -> str:
     return str(request.path_params["name"])
+
+
+def _said(error: ReplicatorError) -> str:
+    """Say what is wrong, and at which field of the form if that is known."""
+    label = _LABELS.get(error.field) if isinstance(error, InvalidRequest) else None
+    return f"{label}: {error}" if label else str(error)
 
 
 def _role(name: str) -> Role:

@@ -58,12 +58,13 @@ async def test_a_token_is_made_shown_once_and_revoked(browsing, office):
 @pytest.mark.parametrize(
     ("fields", "status", "said"),
     [
-        ({"name": "a b"}, 422, "use up to 100 letters"),
-        ({"name": HOSTILE}, 422, "use up to 100 letters"),
-        ({"role": "owner"}, 422, "choose viewer, operator or admin"),
+        ({"name": "a b"}, 422, "Name: use up to 100 letters"),
+        ({"name": ""}, 422, "Name: use up to 100 letters"),
+        ({"name": HOSTILE}, 422, "Name: use up to 100 letters"),
+        ({"role": "owner"}, 422, "Role: choose viewer, operator or admin"),
         ({"rules": "team-["}, 422, "rules"),
-        ({"expires_in": "soon"}, 422, "expires_in"),
-        ({"expires_in": "9999d"}, 422, "ten years"),
+        ({"expires_in": "soon"}, 422, "Counts for: expected a duration"),
+        ({"expires_in": "9999d"}, 422, "Counts for: a token counts for up to ten years"),
         ({"name": "taken"}, 409, "already"),
     ],
 )
