@@ -49,6 +49,7 @@ def import_(
     What has no counterpart is a comment above its rule; a rule that would do something else than
     before is switched off. Secrets are never written. Nothing is changed or sent.
     """
+    from replicator.cli.text import plural
     from replicator.config.importers import read_foreign
     from replicator.config.importers.draft import Options, to_toml
 
@@ -56,6 +57,6 @@ def import_(
     print(to_toml(imported), end="")
     off = sum(not rule.complete for rule in imported.rules)
     say(
-        f"{len(imported.rules)} rules, {off} of them switched off; "
-        f"{imported.open_questions} remarks in comments"
+        f"{plural(len(imported.rules), 'rule')}, {off} of them switched off; "
+        f"{plural(imported.open_questions, 'remark')} in comments"
     )
