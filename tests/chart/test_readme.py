@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import tomllib
 
 import yaml
 
@@ -20,9 +21,17 @@ def test_the_schema_knows_each_value_and_no_other():
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     schema = json.loads((CHART / "values.schema.json").read_text())
 
+    # The program's own tables, of which values.yaml has none.
+    assert schema["properties"]["config"].pop("properties").keys() == program_tables()
+    del schema["properties"]["config"]["additionalProperties"]
     # Helm's own, for charts of which this is a part.
     assert schema["properties"].pop("global")
     assert list(differences(values, schema)) == []
+
+
+def program_tables():
+    with (CHART.parents[1] / "config.example.toml").open("rb") as example:
+        return tomllib.load(example).keys()
 
 
 def differences(values, schema, path=""):

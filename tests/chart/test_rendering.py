@@ -154,6 +154,9 @@ REFUSED = [
     ("roles", "config.service.grace", 'config={"service": {"grace": "5s"}}'),
     ("roles", "config.service.database", 'config={"service": {"database": "sqlite:///x"}}'),
     ("roles", "config.rules", 'config={"rules": []}'),
+    ("roles", "servce", 'config={"servce": {"queue_interval": "5s"}}'),
+    ("roles", "/config/notify", 'config={"notify": "x"}'),
+    ("roles", "/config/notify/0", 'config={"notify": ["x"]}'),
     (
         "roles",
         "credential/password",
