@@ -137,8 +137,23 @@ def _refuse(error: typer.TyperException) -> int:
     """Say what is wrong with the command line, and where its help is."""
     context = getattr(error, "ctx", None)
     hint = f"; try `{context.command_path} --help`" if context is not None else ""
-    complain(error.format_message().rstrip(".") + hint)
+    complain(_misplaced(error) or error.format_message().rstrip(".") + hint)
     return USAGE
+
+
+def _misplaced(error: typer.TyperException) -> str:
+    """Say where an option belongs that a command was given, and that the program itself has."""
+    option, context = getattr(error, "option_name", ""), getattr(error, "ctx", None)
+    if context is None or not option:
+        return ""
+    program = context.find_root()
+    for known in program.command.params:
+        # What shows something and exits has no command to come before.
+        if option in known.opts and known.expose_value and not known.is_eager:
+            words = filter(None, (program.command_path, option, known.metavar))
+            command = context.command_path.removeprefix(program.command_path)
+            return f"`{option}` belongs before the command: {' '.join(words)}{command}"
+    return ""
 
 
 def _show_trace(session: Session) -> None:
