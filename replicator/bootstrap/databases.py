@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from replicator.errors import StoreError
 from replicator.store.database import Database
+from replicator.store.schema import require_current
 
 if TYPE_CHECKING:
     from replicator.config import Config
@@ -39,11 +40,22 @@ async def open_existing(config: Config) -> AsyncIterator[Database | None]:
 
 @asynccontextmanager
 async def open_required(config: Config, *, made_by: str = "run") -> AsyncIterator[Database]:
-    """Open a database that is there. Raises StoreError, with the command that makes one."""
+    """Open a database that is there. Raises StoreError, with the command that makes one.
+
+    *made_by* makes a file; the tables of a server's database are made on purpose alone.
+    """
     async with open_existing(config) as database:
         if database is None:
+            _require_file(config)
             raise StoreError(f"there is no database yet; `replicate {made_by}` makes it")
         yield database
+
+
+def _require_file(config: Config) -> None:
+    """Raise SchemaMismatch if what is missing is not a file, but the tables of a server's."""
+    database = Database(config.service.database)
+    if not database.embedded:
+        require_current(None, database.name)
 
 
 def runs_of(database: Database) -> Runs:
