@@ -19,7 +19,8 @@ ReplicatorError
 │   ├── TlsNotTrusted              the certificate is not one we trust
 │   ├── OutboundRefused            our own gate did not let the request out
 │   ├── NotARegistry               an answer that no registry would give, such as a web page
-│   ├── Unauthorized               401 after a token was offered, or a refused login
+│   ├── Unauthorized               401 after a token was offered
+│   │   └── LoginRefused           the login itself was refused, or one is needed and not there
 │   ├── Denied                     403
 │   ├── NotFound                   404
 │   └── Rejected                   any other 4xx
@@ -222,6 +223,13 @@ class Unauthorized(RegistryError):
     """401 after a token was offered, or a login that was refused."""
 
     kind = "unauthorized"
+
+
+class LoginRefused(Unauthorized):
+    """The login itself was refused, or is needed and not there: no request can succeed.
+
+    Any other 401 may mean one repository, which is closed to us or does not exist yet.
+    """
 
 
 class Denied(RegistryError):

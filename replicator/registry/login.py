@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from replicator.errors import Unauthorized
+from replicator.errors import LoginRefused, Unauthorized
 from replicator.registry.keychain import Keychain
 from replicator.registry.retry import Clock
 from replicator.registry.settings import Credentials
@@ -75,14 +75,19 @@ class Login:
             raise self.refusal()
 
     def refusal(self) -> Unauthorized:
-        """Return the error that says whose login was refused, or that one is needed."""
+        """Return the error that says whose login was refused, or that one is needed.
+
+        It is LoginRefused unless the login has worked before and may do so again.
+        """
         if self._credentials is None:
             reason = f"it asks for a login; try `replicate login {self._registry}`"
         elif self._credentials.username:
             reason = f"the login of user {self._credentials.username!r} was refused"
         else:
             reason = "the identity token was refused; log in again"
-        return Unauthorized(f"{self._registry}: {reason}", status=401, registry=self._registry)
+        is_certain = self._credentials is None or self._is_refused()
+        kind = LoginRefused if is_certain else Unauthorized
+        return kind(f"{self._registry}: {reason}", status=401, registry=self._registry)
 
     def _must_read(self) -> bool:
         if self._read_at is None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from replicator.errors import (
     Denied,
+    LoginRefused,
     NotARegistry,
     OutboundRefused,
     RateLimited,
@@ -562,7 +563,7 @@ class TestQuay:
             return_exceptions=True,
         )
 
-        assert {type(result) for result in results} == {Unauthorized}
+        assert {type(result) for result in results} == {LoginRefused}
         assert len(vendor.token_requests) <= 2
 
     async def test_a_minute_later_it_is_tried_again(self, time):
@@ -763,8 +764,9 @@ class TestRotation:
         for _ in range(5):
             assert await ask(vendor, subject, "alice/app") == 200
             time.seconds += 280
-            with pytest.raises(Unauthorized):
+            with pytest.raises(Unauthorized) as caught:
                 await ask(vendor, subject, "bob/app")
+            assert not isinstance(caught.value, LoginRefused)
 
     async def test_the_keychain_is_not_asked_for_every_request(self, time):
         vendor, keychain = Vendor(time), Changing(ALICE)
