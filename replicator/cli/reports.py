@@ -81,7 +81,9 @@ def complain_of(report: RunReport, announced: Collection[tuple[str, str]]) -> No
         if (failure.destination, failure.tag) in announced:
             continue
         goal = f" → {failure.destination}:{failure.tag}" if failure.tag else ""
-        complain(f"{failure.source}{goal}: {failure.error.message}")
+        # What could not be listed is what the message begins with, as a rule.
+        message = failure.error.message.removeprefix(f"{failure.source}: ")
+        complain(f"{failure.source}{goal}: {message}")
 
 
 def _tags(report: RunReport) -> str:
@@ -118,7 +120,18 @@ def _decisions(report: RunReport) -> str:
     size = sum(action.size or 0 for action in report.actions if action.decision is Decision.COPY)
     if size:
         texts.append(f"about {size_text(size)}")
+    texts += _unseen(report)
     return ", ".join(texts) or "no tags"
+
+
+def _unseen(report: RunReport) -> Iterator[str]:
+    """Say of what nothing could be decided; the complaints say why."""
+    decided = {(str(action.destination), action.tag) for action in report.actions}
+    tags = [(each.destination, each.tag) for each in report.failures if each.tag]
+    if number := sum(tag not in decided for tag in tags):
+        yield f"{plural(number, 'tag')} could not be looked at"
+    if len(tags) < len(report.failures):
+        yield "not all tags could be listed"
 
 
 def _plan_row(action: Action) -> tuple[str, ...]:

@@ -19,12 +19,14 @@ class Candidate:
     """A wanted tag with what is known of its destination.
 
     ``published`` is the ledger's row, if it has one; ``seen`` is what the destination holds, as
-    observed or, while the ledger is fresh, as remembered.
+    observed or, while the ledger is fresh, as remembered. ``refusal`` is what the destination
+    said if it was asked and let nobody look.
     """
 
     wanted: Wanted
     published: Published | None
     seen: DestinationTag
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +97,19 @@ def decide(candidate: Candidate, policy: Policy) -> tuple[Decision, str]:
     seen, ours = candidate.seen, candidate.published
     source = candidate.wanted.source_tag.digest
     unchanged = _is_unchanged(candidate, policy)
+    refusal = candidate.refusal
+    unseen = f"the destination could not be looked at: {refusal}" if refusal else ""
     match seen.presence:
         case Presence.ABSENT if ours is None:
             return Decision.COPY, "is not at the destination"
         case Presence.ABSENT:
             return Decision.COPY, "is gone from the destination"
         case Presence.UNKNOWN if policy.overwrite is not Overwrite.ALWAYS:
-            return Decision.CONFLICT, "nobody could see whether the destination has it"
+            return Decision.CONFLICT, unseen or "nobody could see whether the destination has it"
         case Presence.UNKNOWN if ours is None:
-            return Decision.COPY, "was never published"
+            return Decision.COPY, unseen or "was never published"
         case Presence.UNKNOWN if unchanged:
-            return Decision.COPY, "nobody knows whether the destination still has it"
+            return Decision.COPY, unseen or "nobody knows whether the destination still has it"
         case Presence.UNKNOWN:
             return Decision.COPY, _moved(ours, source, policy)
     expected = ours.digest if ours and unchanged else _digest_of_whole(source, policy)

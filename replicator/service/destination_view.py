@@ -52,11 +52,16 @@ class DestinationView:
     async def look(self, tag: Tag) -> DestinationTag:
         """Ask what *tag* names. Who may only push is told UNKNOWN. Raises ReplicatorError."""
         try:
+            return await self.ask(tag)
+        except (Unauthorized, Denied):
+            return UNKNOWN
+
+    async def ask(self, tag: Tag) -> DestinationTag:
+        """Ask what *tag* names. Raises ReplicatorError, also to who may only push."""
+        try:
             descriptor = await self.repository.resolve(tag)
         except NotFound:
             return ABSENT
-        except (Unauthorized, Denied):
-            return UNKNOWN
         return DestinationTag(Presence.PRESENT, descriptor.digest)
 
     async def _list(self) -> None:

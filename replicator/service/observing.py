@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from replicator.errors import ReplicatorError
+from replicator.errors import Denied, LoginRefused, ReplicatorError, Unauthorized
 from replicator.oci.digest import Digest
 from replicator.oci.reference import Tag
 from replicator.planning.observation import DestinationTag, Presence, Published, SourceTag
@@ -38,16 +38,19 @@ class Goal:
 class Sighting:
     """What is known of a goal; ``looked`` says whether the destination was asked just now.
 
-    ``error`` is the destination's, if it did not answer.
+    ``error`` is the destination's, if it did not answer; ``refusal`` is what it said if it lets
+    nobody look, who may yet be let write.
     """
 
     goal: Goal
     seen: DestinationTag
     looked: bool = False
     error: ReplicatorError | None = None
+    refusal: str = ""
 
     def candidate(self, source: SourceTag) -> Candidate:
-        return Candidate(replace(self.goal.wanted, source_tag=source), self.goal.row, self.seen)
+        wanted = replace(self.goal.wanted, source_tag=source)
+        return Candidate(wanted, self.goal.row, self.seen, self.refusal)
 
 
 class Observer:
@@ -112,7 +115,7 @@ class Observer:
         presence = Presence.PRESENT if row else goal.view.presence(goal.wanted.tag)
         careful = self._thorough or self._overwrite is not Overwrite.ALWAYS
         if presence is Presence.PRESENT or (presence is Presence.UNKNOWN and careful):
-            return await _ask(goal)
+            return await self._ask(goal)
         return Sighting(goal, DestinationTag(presence))
 
     async def _look_before_overwriting(self, sighting: Sighting, digest: Digest | None) -> Sighting:
@@ -120,14 +123,23 @@ class Observer:
         row = sighting.goal.row
         if row is None or sighting.looked or row.source_digest == digest:
             return sighting
-        return await _ask(sighting.goal)
+        return await self._ask(sighting.goal)
 
+    async def _ask(self, goal: Goal) -> Sighting:
+        """Ask the destination what a goal's tag names.
 
-async def _ask(goal: Goal) -> Sighting:
-    try:
-        return Sighting(goal, await goal.view.look(goal.wanted.tag), looked=True)
-    except ReplicatorError as error:
-        return Sighting(goal, UNKNOWN, error=error)
+        Who is refused may only push, or looks for a project that the push will make: the copy
+        finds out. Of a login that is no good that much is certain, and there is no copy to say
+        so after a plan.
+        """
+        try:
+            return Sighting(goal, await goal.view.ask(goal.wanted.tag), looked=True)
+        except (Unauthorized, Denied) as error:
+            if self._thorough and isinstance(error, LoginRefused):
+                return Sighting(goal, UNKNOWN, error=error)
+            return Sighting(goal, UNKNOWN, looked=True, refusal=str(error))
+        except ReplicatorError as error:
+            return Sighting(goal, UNKNOWN, error=error)
 
 
 def _needs_source(sighting: Sighting) -> bool:

@@ -106,6 +106,26 @@ def test_the_decision_and_its_reason(source, ours, seen, policy, decision, reaso
     assert reason in words
 
 
+@pytest.mark.parametrize(
+    ("ours", "policy", "decision", "reason"),
+    [
+        (None, ALWAYS, Decision.COPY, "the destination could not be looked at: 403"),
+        (published(NEW), ALWAYS, Decision.COPY, "the destination could not be looked at: 403"),
+        (None, NEVER, Decision.CONFLICT, "the destination could not be looked at: 403"),
+        (published(OLD), ALWAYS, Decision.COPY, "the source moved from"),
+    ],
+)
+def test_what_lets_nobody_look_is_quoted_unless_the_source_has_moved(
+    ours, policy, decision, reason
+):
+    refused = replace(candidate(NEW, ours, UNKNOWN), refusal="403")
+
+    decided, words = decide(refused, policy)
+
+    assert decided is decision
+    assert words.startswith(reason)
+
+
 def test_two_tags_that_become_one_have_one_writer():
     first = candidate(NEW, None, ABSENT)
     second = replace(first, wanted=replace(first.wanted, source_tag=SourceTag(Tag("v3.20"), OTHER)))
