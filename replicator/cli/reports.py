@@ -76,7 +76,9 @@ def plan_json(report: RunReport) -> dict[str, Any]:
 def complain_of(report: RunReport, announced: Collection[tuple[str, str]]) -> None:
     """Say what went wrong, as far as it has not been said when it happened."""
     if report.error:
-        complain(f"{report.rule}: {report.error}")
+        # Why a run could not begin may begin with the rule, as it is said elsewhere by itself.
+        error = report.error.removeprefix(f"rule {report.rule!r} ")
+        complain(f"{report.rule}: {error}")
     for failure in report.failures:
         if (failure.destination, failure.tag) in announced:
             continue
