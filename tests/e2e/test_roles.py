@@ -92,8 +92,11 @@ async def test_schedulers_and_workers_share_the_work_and_lose_none_with_a_worker
 
     async with AsyncExitStack() as stack:
         roles = ["scheduler"] * 2 + ["worker"] * 3
-        logs = [await stack.enter_async_context(armed(on_server, role)) for role in roles]
-        readers = [asyncio.create_task(read_all(log)) for log in logs]
+        logs, readers = [], []
+        for role in roles:
+            logs.append(await stack.enter_async_context(armed(on_server, role)))
+            # At once: one whose pipe is full would hold up the others.
+            readers.append(asyncio.create_task(read_all(logs[-1])))
         async with asyncio.timeout(60):
             while len(said(logs, "run ended")) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
