@@ -157,7 +157,7 @@ class Authenticator:
         # The login may be good, and only this part of the registry closed to it.
         if (await self._ping(header)).status != 401:
             return False
-        await self._login.refuse(credentials)
+        await self._login.refuse(credentials, everywhere=True)
         return True
 
     async def _ping(self, authorization: str | None) -> Answer:

@@ -59,10 +59,11 @@ class Login:
         if credentials == self._credentials:
             self._begin(accepted=True)
 
-    async def refuse(self, credentials: Credentials) -> None:
+    async def refuse(self, credentials: Credentials, *, everywhere: bool = False) -> None:
         """Note that *credentials* were refused, and see whether there are others by now.
 
-        Raises Unauthorized unless there are.
+        *everywhere* says that it was not for one repository alone. Raises Unauthorized unless
+        there are others.
         """
         async with self._reading:
             if credentials == self._credentials:
@@ -72,12 +73,12 @@ class Login:
                 if self._refusals >= (_REFUSALS if self._accepted else 1):
                     self._note_refusal()
         if credentials == self._credentials:
-            raise self.refusal()
+            raise self.refusal(everywhere=everywhere)
 
-    def refusal(self) -> Unauthorized:
+    def refusal(self, *, everywhere: bool = False) -> Unauthorized:
         """Return the error that says whose login was refused, or that one is needed.
 
-        It is LoginRefused unless the login has worked before and may do so again.
+        It is LoginRefused unless the login has worked before, and may do so *everywhere* else.
         """
         if self._credentials is None:
             reason = f"it asks for a login; try `replicate login {self._registry}`"
@@ -85,7 +86,7 @@ class Login:
             reason = f"the login of user {self._credentials.username!r} was refused"
         else:
             reason = "the identity token was refused; log in again"
-        is_certain = self._credentials is None or self._is_refused()
+        is_certain = everywhere or self._credentials is None or self._is_refused()
         kind = LoginRefused if is_certain else Unauthorized
         return kind(f"{self._registry}: {reason}", status=401, registry=self._registry)
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from replicator.errors import Denied, LoginRefused, NotFound, Unauthorized
 from replicator.oci.manifest import Manifest
 from replicator.oci.media_types import OCI_INDEX
 from replicator.oci.reference import Tag
@@ -78,6 +79,17 @@ async def client(request, start, open_client):
         settings = {**fake.settings(), **settings}
     login = fake.login() if hasattr(fake, "login") else ALICE
     return open_client(getattr(fake, "host", fake.registry.host), login=login, **settings)
+
+
+async def test_to_look_where_nothing_is_yet_does_not_make_a_good_login_a_refused_one(client):
+    repository = client.registry.repository(PATH)
+
+    with pytest.raises((NotFound, Unauthorized, Denied)) as caught:
+        await repository.resolve(Tag("v1"))
+
+    assert not isinstance(caught.value, LoginRefused)
+    await push_image(repository, Tag("v1"))
+    assert (await client.registry.repository(PATH).resolve(Tag("v1"))).digest
 
 
 async def test_an_index_comes_out_as_it_went_in_and_is_listed_by_its_own_digest(client):

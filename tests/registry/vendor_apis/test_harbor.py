@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from replicator.errors import Denied, NotFound, Rejected
+from replicator.errors import Denied, LoginRefused, NotFound, Rejected, Unauthorized
 from replicator.events import RequestKind
 from replicator.oci.reference import Tag
 from replicator.planning.rule import TagSelection
@@ -41,6 +41,20 @@ async def start_harbor(start, open_client):
         return harbor, open_client(harbor.registry.host, login=login, **options)
 
     return start_one
+
+
+async def test_a_wrong_password_is_told_from_a_project_that_is_missing(start_harbor):
+    private = {"private": ("project",)}
+    _, good = await start_harbor(login=ROBOT, projects=(), **private)
+    wrong = Credentials(ROBOT.username, "wrong")
+    _, refused = await start_harbor(login=wrong, projects=("project",), **private)
+
+    with pytest.raises((NotFound, Unauthorized, Denied)) as missing:
+        await good.registry.repository(PATH).resolve(Tag("v1"))
+    with pytest.raises(LoginRefused):
+        await refused.registry.repository(PATH).resolve(Tag("v1"))
+
+    assert not isinstance(missing.value, LoginRefused)
 
 
 async def test_a_hundred_artifacts_cost_one_request(start_harbor):
