@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from replicator.errors import StoreError
+from replicator.transfer import gathering as gathering_module
 from replicator.transfer.gathering import Gathering
 
 
@@ -91,7 +92,8 @@ async def test_a_question_cancelled_while_it_is_answered_costs_the_others_nothin
     assert await gathering.ask(3) == 6
 
 
-async def test_what_follows_a_batch_closely_waits_for_company():
+async def test_what_follows_a_batch_closely_waits_for_company(monkeypatch):
+    monkeypatch.setattr(gathering_module, "_DISTANCE", 0.5)
     oracle = Oracle()
     gathering = Gathering(oracle.answer)
     await gathering.ask(1)
