@@ -22,7 +22,7 @@ class Gathering(Generic[Q, A]):
     """Takes questions one by one, and has all of them answered that came while it waited.
 
     *answer* returns an answer to each of its questions, in their order. What it raises is raised
-    for the first; the others are asked again, as it may not be their fault.
+    for the first; the others are asked again, each alone, as it may not be their fault.
     """
 
     def __init__(self, answer: Callable[[Sequence[Q]], Awaitable[Sequence[A]]]) -> None:
@@ -65,9 +65,11 @@ class Gathering(Generic[Q, A]):
         try:
             answers = await self._answer([question for question, _ in asked])
         except Exception as error:
-            self._waiting = [*asked[1:], *self._waiting]
             if not asked[0][1].done():
                 asked[0][1].set_exception(error)
+            # At once, as each may have to wait for the same failure.
+            others = [each for each in asked[1:] if not each[1].done()]
+            await asyncio.gather(*(self._answer_some([each]) for each in others))
             return
         except BaseException:
             for _, waiting in asked:

@@ -66,6 +66,23 @@ async def test_an_error_is_raised_once_and_the_other_questions_are_asked_again()
     assert answers[1:] == [4, 6]
 
 
+async def test_when_nothing_can_be_answered_nobody_waits_for_the_failures_of_others():
+    all_asked = asyncio.Barrier(3)
+
+    async def answer(questions):
+        if len(questions) < 4:
+            # The three that are left fail only when each of them is being asked.
+            async with asyncio.timeout(5):
+                await all_asked.wait()
+        raise StoreError("away")
+
+    gathering = Gathering(answer)
+
+    answers = await asyncio.gather(*map(gathering.ask, range(4)), return_exceptions=True)
+
+    assert [str(error) for error in answers] == ["away"] * 4
+
+
 async def test_a_question_cancelled_while_it_waits_is_not_asked():
     oracle = Oracle()
     gathering = Gathering(oracle.answer)
