@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import getpass
 import sys
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from replicator import bootstrap
-from replicator.cli.completion import complete_registries
 from replicator.cli.groups import examples
-from replicator.cli.options import PasswordStdin, Username
+from replicator.cli.options import Host, PasswordStdin, Username
 from replicator.cli.session import Session, session_of
 from replicator.errors import ConfigError
 
@@ -27,19 +26,10 @@ LOGOUT_EXAMPLES: Final = examples("replicate logout registry.example.com")
 # In characters. More is no password, and somebody's file by mistake.
 _LONGEST: Final = 64 * 1024
 
-_Host = Annotated[
-    str,
-    typer.Argument(
-        metavar="HOST",
-        help="The registry, as references have it.",
-        autocompletion=complete_registries,
-    ),
-]
-
 
 def login(
     context: typer.Context,
-    host: _Host,
+    host: Host,
     username: Username = "",
     password_stdin: PasswordStdin = False,
 ) -> None:
@@ -64,7 +54,7 @@ def login(
         )
 
 
-def logout(context: typer.Context, host: _Host) -> None:
+def logout(context: typer.Context, host: Host) -> None:
     """Forget the login of a registry."""
     from replicator.cli.running import run_async
 

@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from replicator.cli.completion import complete_runs
+from replicator.cli.completion import complete_registries, complete_runs
 
 Report: TypeAlias = Annotated[
     str | None,
@@ -20,6 +20,15 @@ Detach: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--detach", help="Leave it to `replicate serve` on this database, and do not wait."
+    ),
+]
+
+Host: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="HOST",
+        help="The registry, as references have it.",
+        autocompletion=complete_registries,
     ),
 ]
 

@@ -9,11 +9,10 @@ import typer
 
 from replicator import bootstrap
 from replicator.cli import registry_editing
-from replicator.cli.completion import complete_registries
 from replicator.cli.exit_codes import FAILED, SUCCESS
 from replicator.cli.groups import examples, group
 from replicator.cli.login import registry_name
-from replicator.cli.options import Json
+from replicator.cli.options import Host, Json
 from replicator.cli.session import Session, session_of
 from replicator.errors import ConfigError
 
@@ -26,15 +25,6 @@ if TYPE_CHECKING:
 app = group("Show the registries that are known, add others, and try them.")
 app.command(epilog=registry_editing.ADD_EXAMPLES)(registry_editing.add)
 app.command(epilog=registry_editing.DELETE_EXAMPLES)(registry_editing.delete)
-
-_Host = Annotated[
-    str,
-    typer.Argument(
-        metavar="HOST",
-        help="The registry, as references have it.",
-        autocompletion=complete_registries,
-    ),
-]
 
 
 @app.command(
@@ -64,7 +54,7 @@ def list_registries(context: typer.Context, json: Json = False) -> None:
 )
 def check(
     context: typer.Context,
-    host: _Host,
+    host: Host,
     repository: Annotated[
         str | None, typer.Option(metavar="PATH", help="Try this repository as well.")
     ] = None,
@@ -121,7 +111,7 @@ async def _probe(
 )
 def show(
     context: typer.Context,
-    host: _Host,
+    host: Host,
     json: Json = False,
 ) -> None:
     """Show how a registry is reached, and what the last check of it has shown."""
