@@ -32,7 +32,7 @@ from replicator.service.tag_views import TagViews
 from replicator.service.tokens import TokenDesk
 from replicator.service.traffic_views import TrafficViews
 from replicator.store.answers import Answers
-from replicator.store.audit import Audit
+from replicator.store.audit_trail import Audit
 from replicator.store.credentials import Credentials
 from replicator.store.database import Database
 from replicator.store.history import History

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 async def with_kept_registries(config: Config, database: Database | None = None) -> Config:
     """Return *config* with the registries that the database keeps; those of the file go first."""
     from replicator.config.kept_registries import with_kept
-    from replicator.store.registries import KeptRegistries
+    from replicator.store.kept_settings import kept_settings
 
     if database is not None:
-        return with_kept(config, await KeptRegistries(database).all())
+        return with_kept(config, await kept_settings(database))
     async with open_existing(config) as opened:
         return config if opened is None else await with_kept_registries(config, opened)
 

@@ -11,7 +11,7 @@ from replicator.bootstrap.databases import open_database, open_existing, open_re
 if TYPE_CHECKING:
     from replicator.config import Config
     from replicator.service.rulebook import Rulebook
-    from replicator.store.audit import Audit
+    from replicator.store.audit_trail import Audit
     from replicator.store.queue import Queue
     from replicator.store.runs import Runs
 
@@ -50,7 +50,7 @@ async def open_queue(config: Config) -> AsyncIterator[Queue]:
 @asynccontextmanager
 async def open_audit(config: Config) -> AsyncIterator[Audit]:
     """Open the audit. Raises StoreError if there is no database yet."""
-    from replicator.store.audit import Audit
+    from replicator.store.audit_trail import Audit
 
     async with open_required(config) as database:
         yield Audit(database)

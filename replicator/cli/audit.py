@@ -16,7 +16,7 @@ from replicator.cli.session import Session, session_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from replicator.store.audit import AuditRecord, Verification
+    from replicator.store.audit_trail import AuditRecord, Verification
 
 EXAMPLES: Final = examples(
     "replicate audit", "replicate audit --kind rule --name base-images", "replicate audit --verify"

@@ -7,7 +7,7 @@ from typing import Protocol
 from replicator.errors import AccessDenied
 from replicator.service.identity import Identity
 from replicator.service.paging import Page, page_of, read_cursor
-from replicator.store.audit import AuditRecord, Verification
+from replicator.store.audit_trail import AuditRecord, Verification
 
 
 class Audit(Protocol):

@@ -5,38 +5,28 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from replicator.store.owner import Owner
+from replicator.store.prepared.asking import Connection
+from replicator.store.prepared.statements import ACTIVE_RUN, END_RUN, OTHERS_UNFINISHED
 from replicator.store.records import RunState
-from replicator.store.tables import run
 
 # How long something stays its owner's without a sign of life: what a lost machine had begun goes on
 # within half a minute.
 LEASE: Final = timedelta(seconds=26)
 
 
-async def end_abandoned(connection: AsyncConnection, now: datetime, *, me: str = "") -> None:
+async def end_abandoned(connection: Connection, now: datetime, *, me: str = "") -> None:
     """End the runs of single processes that are gone; the process *me* is there."""
-    columns = run.c
-    unfinished = (
-        select(columns.number, columns.owner, columns.leased_until, columns.cancel_at)
-        .where(columns.finished_at.is_(None), columns.queued_at.is_(None), columns.owner != me)
-        # Whoever writes about his runs just now is there; to wait for him could be for ever, as he
-        # may wait for another of them.
-        .with_for_update(skip_locked=True)
-    )
-    for row in (await connection.execute(unfinished)).all():
+    for row in await connection.execute(OTHERS_UNFINISHED, {"me": me}):
         if is_gone(row.owner, expired=now > row.leased_until):
-            settled = {"finished_at": now, **_settled(row)}
-            await connection.execute(update(run).where(run.c.number == row.number).values(settled))
+            settled = {"of_number": row.number, "finished_at": now, **_settled(row)}
+            await connection.execute(END_RUN, settled)
 
 
-async def active_run(connection: AsyncConnection, rule: str) -> Any:
+async def active_run(connection: Connection, rule: str) -> Any:
     """Return the unfinished run of a rule; None if there is none."""
-    query = select(run).where(run.c.rule == rule, run.c.finished_at.is_(None))
-    return (await connection.execute(query)).one_or_none()
+    found = await connection.execute(ACTIVE_RUN, {"of_rule": rule})
+    return found[0] if found else None
 
 
 def under_way(row: Any) -> str:
@@ -71,5 +61,5 @@ def interrupted(owner: str, losses: int = 1) -> str:
 
 def _settled(row: Any) -> dict[str, Any]:
     if row.cancel_at is not None:
-        return {"state": RunState.CANCELLED.value}
+        return {"state": RunState.CANCELLED.value, "error": ""}
     return {"state": RunState.FAILED.value, "error": interrupted(row.owner)}

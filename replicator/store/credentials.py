@@ -13,6 +13,7 @@ from replicator.errors import CredentialNotFound
 from replicator.store.audit import Change, append
 from replicator.store.database import Database
 from replicator.store.operating_tables import credential
+from replicator.store.prepared.alchemy import AlchemyTransaction
 from replicator.values import dataclass
 
 
@@ -55,7 +56,7 @@ class Credentials:
                 await connection.execute(
                     update(credential).where(credential.c.name == record.name).values(row)
                 )
-            await append(connection, [_change(before, record)])
+            await append(AlchemyTransaction(connection), [_change(before, record)])
 
     async def get(self, name: str) -> CredentialRecord:
         """Return a credential. Raises CredentialNotFound."""
@@ -79,7 +80,7 @@ class Credentials:
                 raise CredentialNotFound(_missing(name))
             await connection.execute(delete(credential).where(credential.c.name == name))
             change = Change("delete", "credential", name, old=_described(before))
-            await append(connection, [change])
+            await append(AlchemyTransaction(connection), [change])
 
     async def sealed_otherwise(self, key_id: str, *, limit: int) -> tuple[CredentialRecord, ...]:
         """Return some credentials that are not sealed with the key of *key_id*."""

@@ -6,11 +6,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from replicator.errors import StoreError
-from replicator.store.moments import database_time, machine_time
 
 if TYPE_CHECKING:
     from replicator.store.database import Database
@@ -47,13 +46,15 @@ class DatabaseClock:
     def __call__(self) -> datetime:
         """Return the time in UTC; by this machine as long as no server was asked."""
         if self._zero is None:
-            return machine_time()
+            return datetime.now(UTC)
         return self._zero + timedelta(seconds=self._monotonic())
 
     async def set(self) -> None:
         """Ask the server, if there is one. Raises StoreError."""
         if self._database.embedded:
             return
+        from replicator.store.moments import database_time
+
         async with self._database.reading() as connection:
             asked_at = self._monotonic()
             now = await database_time(connection)

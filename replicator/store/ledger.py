@@ -16,26 +16,43 @@ from collections.abc import (
 from contextlib import asynccontextmanager
 from datetime import datetime
 from itertools import islice
-from typing import Any, Final, TypeAlias, TypeVar
-
-from sqlalchemy import bindparam, delete, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.observation import Published
 from replicator.store.database import Database
-from replicator.store.published import ROWS_BY_KEY, PublishedReader, published_to_row
-from replicator.store.tables import blob_location, published_tag
-from replicator.store.upsert import in_order, upsert
+from replicator.store.prepared.asking import Connection
+from replicator.store.prepared.statements import (
+    FORGET_BLOB,
+    FORGET_PLACES,
+    HOLDERS,
+    PUBLISHED_AT_KEYS,
+    PUBLISHED_BY,
+    PUBLISHED_BY_AFTER,
+    PUBLISHED_IN,
+    RECORD_BLOB,
+    RECORD_PUBLISHED,
+    REMOVE_PUBLISHED,
+)
+from replicator.store.published import PublishedReader, published_to_row
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 # Values in one statement; SQLite and PostgreSQL both allow 32,000, and long lists gain nothing.
 _BATCH: Final = 500
 
+# A server locks each row as it is written: two transactions that write the same rows in another
+# order would wait for each other for ever. So all do it in the order of the tables' keys.
+_TAG_KEY: Final = itemgetter("registry", "repository", "tag")
+_BLOB_KEY: Final = itemgetter("registry", "digest", "repository")
+
 _Item = TypeVar("_Item")
 # Refuses a transaction by an error.
-Fence: TypeAlias = Callable[[AsyncConnection], Awaitable[None]]
+Fence: TypeAlias = Callable[["AsyncConnection"], Awaitable[None]]
 
 
 class Ledger:
@@ -51,26 +68,23 @@ class Ledger:
 
     async def published(self, destination: RepositoryName) -> dict[Tag, Published]:
         """Return what was published in one repository, by tag."""
-        query = select(published_tag).where(*_in_repository(published_tag.c, destination))
         read = PublishedReader().read
-        async with self._database.reading() as connection:
-            rows = await connection.execute(query)
-            return {row.tag: row for row in (read(destination, row) for row in rows)}
+        rows = await self._database.ask(PUBLISHED_IN, _repository(destination))
+        return {row.tag: row for row in (read(destination, row) for row in rows)}
 
     async def published_by(self, rule: str) -> AsyncIterator[tuple[Published, ...]]:
         """Give all rows of a rule, in batches, those of one repository together."""
-        key = tuple_(*published_tag.primary_key.columns)
-        query = select(published_tag).where(published_tag.c.rule == rule)
-        query = query.order_by(*published_tag.primary_key.columns).limit(_BATCH)
-        read, last = PublishedReader().read, None
-        while True:
-            page = query if last is None else query.where(key > last)
-            async with self._database.reading() as connection:
-                rows = (await connection.execute(page)).all()
-            if not rows:
-                return
-            last = rows[-1].registry, rows[-1].repository, rows[-1].tag
+        read, page = PublishedReader().read, {"of_rule": rule, "limit": _BATCH}
+        rows = await self._database.ask(PUBLISHED_BY, page)
+        while rows:
             yield tuple(read(RepositoryName(row.registry, row.repository), row) for row in rows)
+            last = rows[-1]
+            after = {
+                "after_registry": last.registry,
+                "after_repository": last.repository,
+                "after_tag": last.tag,
+            }
+            rows = await self._database.ask(PUBLISHED_BY_AFTER, page | after)
 
     async def published_tags(
         self, wanted: Mapping[RepositoryName, Collection[Tag]]
@@ -80,11 +94,9 @@ class Ledger:
         keys = [(*key, str(tag)) for key, name in names.items() for tag in wanted[name]]
         found: dict[tuple[RepositoryName, Tag], Published] = {}
         read = PublishedReader().read
-        async with self._database.reading() as connection:
-            query = ROWS_BY_KEY[connection.dialect.name]
-            for row in await connection.execute(query, {"keys": json.dumps(keys)}):
-                published = read(names[row[0], row[1]], row)
-                found[published.destination, published.tag] = published
+        for row in await self._database.ask(PUBLISHED_AT_KEYS, {"keys": json.dumps(keys)}):
+            published = read(names[row[0], row[1]], row)
+            found[published.destination, published.tag] = published
         return found
 
     async def record(
@@ -101,33 +113,18 @@ class Ledger:
         """
         async with self._writing() as connection:
             if rows:
-                newer = upsert(
-                    connection,
-                    published_tag,
-                    where=lambda new: new["sequence"] >= published_tag.c.sequence,
-                )
-                await connection.execute(
-                    newer, in_order(published_tag, map(published_to_row, rows))
-                )
+                published = map(published_to_row, rows)
+                await connection.execute(RECORD_PUBLISHED, sorted(published, key=_TAG_KEY))
             if blobs:
-                later = upsert(
-                    connection,
-                    blob_location,
-                    where=lambda new: new["confirmed_at"] > blob_location.c.confirmed_at,
-                )
                 found = (_blob_row(*blob, at) for blob in blobs)
-                await connection.execute(later, in_order(blob_location, found))
+                await connection.execute(RECORD_BLOB, sorted(found, key=_BLOB_KEY))
 
     async def remove_published(self, destination: RepositoryName, tags: Collection[Tag]) -> None:
         """Forget that *tags* were published, as they were removed."""
         async with self._writing() as connection:
             for batch in _batched(tags):
-                await connection.execute(
-                    delete(published_tag).where(
-                        *_in_repository(published_tag.c, destination),
-                        published_tag.c.tag.in_(batch),
-                    )
-                )
+                gone = {**_repository(destination), "tags": list(map(str, batch))}
+                await connection.execute(REMOVE_PUBLISHED, gone)
 
     async def holders(
         self, registry: str, digests: Collection[Digest], *, since: datetime
@@ -135,56 +132,44 @@ class Ledger:
         """Return the paths of the repositories of *registry* that held each of *digests*, as
         last seen at *since* or later."""
         paths: dict[str, set[str]] = {str(digest): set() for digest in digests}
-        async with self._database.reading() as connection:
-            for batch in _batched(paths):
-                query = select(blob_location.c.digest, blob_location.c.repository).where(
-                    blob_location.c.registry == registry,
-                    blob_location.c.digest.in_(batch),
-                    blob_location.c.confirmed_at >= since,
-                )
-                for digest, path in await connection.execute(query):
-                    paths[digest].add(path)
+        for batch in _batched(paths):
+            asked = {"at_registry": registry, "digests": batch, "since": since}
+            for digest, path in await self._database.ask(HOLDERS, asked):
+                paths[digest].add(path)
         return {digest: frozenset(paths[str(digest)]) for digest in digests}
 
     async def forget_places(self, repositories: Collection[RepositoryName]) -> None:
         """Forget which blobs *repositories* hold: what is known of them was wrong."""
         async with self._writing() as connection:
-            for name in repositories:
-                await connection.execute(
-                    delete(blob_location).where(*_in_repository(blob_location.c, name))
-                )
+            await connection.execute(FORGET_PLACES, list(map(_repository, repositories)))
 
     async def forget_blobs(self, blobs: Collection[tuple[RepositoryName, Digest]]) -> None:
         """Forget that repositories hold blobs: their registries say that they do not."""
         if not blobs:
             return
-        columns = blob_location.c
-        forget = delete(blob_location).where(
-            columns.registry == bindparam("at_registry"),
-            columns.digest == bindparam("of_digest"),
-            columns.repository == bindparam("in_repository"),
-        )
         rows = [
-            {
-                "at_registry": repository.registry,
-                "of_digest": str(digest),
-                "in_repository": repository.path,
-            }
+            {**_repository(repository), "of_digest": str(digest)}
             for repository, digest in sorted(blobs, key=_place)
         ]
-        async with self._database.writing() as connection:
-            await connection.execute(forget, rows)
+        async with self._database.noting() as connection:
+            await connection.execute(FORGET_BLOB, rows)
 
     @asynccontextmanager
-    async def _writing(self) -> AsyncIterator[AsyncConnection]:
+    async def _writing(self) -> AsyncIterator[Connection]:
+        if self._fence is None:
+            async with self._database.noting() as noting:
+                yield noting
+            return
+        # Fences are of services, which have SQLAlchemy loaded.
+        from replicator.store.prepared.alchemy import AlchemyTransaction
+
         async with self._database.writing() as connection:
-            if self._fence is not None:
-                await self._fence(connection)
-            yield connection
+            await self._fence(connection)
+            yield AlchemyTransaction(connection)
 
 
 def _place(blob: tuple[RepositoryName, Digest]) -> tuple[str, str, str]:
-    """Return the key of a blob's row, by which rows are written in one order; see in_order."""
+    """Return the key of a blob's row, by which rows are written in one order; see _BLOB_KEY."""
     repository, digest = blob
     return repository.registry, str(digest), repository.path
 
@@ -199,8 +184,8 @@ def _blob_row(repository: RepositoryName, blob: Descriptor, at: datetime) -> dic
     }
 
 
-def _in_repository(columns: Any, name: RepositoryName) -> tuple[Any, Any]:
-    return columns.registry == name.registry, columns.repository == name.path
+def _repository(name: RepositoryName) -> dict[str, Any]:
+    return {"at_registry": name.registry, "in_repository": name.path}
 
 
 def _batched(items: Iterable[_Item]) -> Iterator[tuple[_Item, ...]]:

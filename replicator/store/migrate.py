@@ -10,7 +10,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 # The last two register tables with the schema that `check` compares a database with.
@@ -65,7 +65,8 @@ async def migrate(database: Database, step: Callable[[Config], None]) -> None:
     async with database.migrating() as connection:
         if database.embedded:
             await _lock_file(connection)
-            await connection.run_sync(schema.require_own, database.name)
+            tables = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
+            schema.require_own(tables, database.name)
         else:
             await _lock_server(connection)
         await connection.run_sync(lambda sync: step(_config(sync)))

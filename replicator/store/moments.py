@@ -29,8 +29,4 @@ async def database_time(connection: AsyncConnection) -> datetime:
     if connection.dialect.name == "postgresql":
         found: datetime = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
         return found.astimezone(UTC)
-    return machine_time()
-
-
-def machine_time() -> datetime:
     return datetime.now(UTC)

@@ -7,23 +7,23 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Final
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from replicator.store.prepared.asking import Connection
+from replicator.store.prepared.statements import TELL
 
 _log = logging.getLogger(__name__)
 
 RULES: Final = "rules"
 CANCELLED: Final = "cancelled"
 
+# As in the statement that tells.
 _CHANNEL: Final = "replicator"
 # Seconds until a lost connection is made anew.
 _AGAIN_AFTER: Final = 5.0
 
 
-async def tell(connection: AsyncConnection, what: str) -> None:
+async def tell(connection: Connection, what: str) -> None:
     """Tell all who listen, once the transaction is committed. Who uses a file only looks."""
-    if connection.dialect.name == "postgresql":
-        await connection.execute(_NOTIFY, {"what": what})
+    await connection.execute(TELL, {"what": what})
 
 
 async def notices(dsn: str) -> AsyncIterator[str]:
@@ -40,6 +40,3 @@ async def notices(dsn: str) -> AsyncIterator[str]:
             # No text of the error: it may say more of the connection than a log should.
             _log.warning("not listening to the database", extra={"error": type(error).__name__})
         await asyncio.sleep(_AGAIN_AFTER)
-
-
-_NOTIFY: Final = text(f"SELECT pg_notify('{_CHANNEL}', :what)")

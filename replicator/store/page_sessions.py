@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 from replicator.store.audit import Change, append
 from replicator.store.database import Database
 from replicator.store.operating_tables import api_token, page_session
+from replicator.store.prepared.alchemy import AlchemyTransaction
 from replicator.values import dataclass
 
 _OF_TOKEN: Final = api_token.c.name == page_session.c.token
@@ -66,7 +67,10 @@ class PageSessions:
         async with self._database.writing() as connection:
             await connection.execute(delete(page_session).where(over))
             await connection.execute(insert(page_session), row)
-            await append(connection, [Change("sign_in", "session", record.subject, new=about)])
+            await append(
+                AlchemyTransaction(connection),
+                [Change("sign_in", "session", record.subject, new=about)],
+            )
 
     async def find(self, session_hash: bytes, now: datetime) -> SessionRecord | None:
         """Return a session, unless it or the token it was opened with is over."""
@@ -102,7 +106,9 @@ class PageSessions:
         async with self._database.writing() as connection:
             row = (await connection.execute(gone.returning(page_session.c.subject))).one_or_none()
             if row is not None:
-                await append(connection, [Change("sign_out", "session", row.subject)])
+                await append(
+                    AlchemyTransaction(connection), [Change("sign_out", "session", row.subject)]
+                )
 
 
 def _counts(now: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
-
-from sqlalchemy import TextualSelect, text
+from typing import Any
 
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.observation import Published
-from replicator.store.tables import published_tag
 
 
 class PublishedReader:
@@ -57,26 +54,3 @@ def published_to_row(row: Published) -> dict[str, Any]:
         "confirmed_at": row.confirmed_at,
         "referrers_at": row.referrers_at,
     }
-
-
-def _rows_by_key(elements: str, element: str) -> TextualSelect:
-    """Return the query for the rows whose keys are in a JSON list, one parameter.
-
-    Thousands of parameters cost more than the rows. The join is in this order alone: SQLite
-    would look at every row of the table for ``(registry, repository, tag) IN (…)``, and at every
-    key for every row if it were free to choose.
-    """
-    columns = published_tag.columns
-    on = " AND ".join(
-        f"{column.name} = {element.format(number)}" for number, column in enumerate(columns[:3])
-    )
-    names = ", ".join(column.name for column in columns)
-    sql = f"SELECT {names} FROM {elements} AS keys CROSS JOIN published_tag WHERE {on}"  # noqa: S608
-    return text(sql).columns(*columns)
-
-
-# The rows whose registry, repository and tag are in the JSON list ``keys``, by dialect.
-ROWS_BY_KEY: Final = {
-    "sqlite": _rows_by_key("json_each(:keys)", "json_extract(keys.value, '$[{}]')"),
-    "postgresql": _rows_by_key("json_array_elements(CAST(:keys AS json))", "keys.value ->> {}"),
-}

@@ -6,15 +6,17 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Final
-
-from sqlalchemy import ColumnElement, and_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from typing import Any, Final
 
 from replicator.errors import StoreError
 from replicator.store.database import Database
-from replicator.store.operating_tables import pull_budget
-from replicator.store.upsert import upsert
+from replicator.store.prepared.asking import Connection
+from replicator.store.prepared.statements import (
+    ALL_PULLS,
+    NOTE_PULLS,
+    PULLS_LEFT,
+    TAKE_PULL,
+)
 from replicator.values import dataclass
 
 _log = logging.getLogger(__name__)
@@ -44,16 +46,14 @@ class PullBudgets:
 
     async def all(self) -> dict[str, PullsLeft]:
         """Return what was last said to be left at each registry, the least of several accounts."""
-        query = select(pull_budget).order_by(pull_budget.c.remaining.desc())
-        async with self._database.reading() as connection:
-            return {
-                row.registry: PullsLeft(row.remaining, row.noted_at)
-                for row in await connection.execute(query)
-            }
+        return {
+            row.registry: PullsLeft(row.remaining, row.noted_at)
+            for row in await self._database.ask(ALL_PULLS)
+        }
 
     async def note(self, registry: str, source: str, left: int) -> None:
         with _tolerated():
-            async with self._database.writing() as connection:
+            async with self._database.noting() as connection:
                 known = await self._left(connection, registry, source)
                 row = {
                     "registry": registry,
@@ -61,32 +61,26 @@ class PullBudgets:
                     "remaining": left if known is None else min(left, known),
                     "noted_at": self._clock(),
                 }
-                await connection.execute(upsert(connection, pull_budget), row)
+                await connection.execute(NOTE_PULLS, row)
 
     async def take(self, registry: str, source: str, *, reserve: int) -> int | None:
         left: int | None = None
         with _tolerated():
-            async with self._database.writing() as connection:
+            async with self._database.noting() as connection:
                 left = await self._left(connection, registry, source)
                 if left is not None and left > reserve:
-                    await connection.execute(
-                        update(pull_budget)
-                        .where(_is(registry, source))
-                        .values(remaining=pull_budget.c.remaining - 1)
-                    )
+                    await connection.execute(TAKE_PULL, _limit(registry, source))
         return left
 
-    async def _left(self, connection: AsyncConnection, registry: str, source: str) -> int | None:
+    async def _left(self, connection: Connection, registry: str, source: str) -> int | None:
         """Return what is left, None if nobody heard of it lately; the row is ours until then."""
-        lately = pull_budget.c.noted_at > self._clock() - _BELIEVED
-        found: int | None = await connection.scalar(
-            select(pull_budget.c.remaining).where(_is(registry, source), lately).with_for_update()
-        )
-        return found
+        lately = {"since": self._clock() - _BELIEVED}
+        found = await connection.execute(PULLS_LEFT, _limit(registry, source) | lately)
+        return found[0].remaining if found else None
 
 
-def _is(registry: str, source: str) -> ColumnElement[bool]:
-    return and_(pull_budget.c.registry == registry, pull_budget.c.source == source)
+def _limit(registry: str, source: str) -> dict[str, Any]:
+    return {"at_registry": registry, "of_source": source}
 
 
 @contextmanager

@@ -17,9 +17,11 @@ from replicator.store.abandoned import active_run, end_abandoned, under_way
 from replicator.store.database import Database
 from replicator.store.item_records import Piece
 from replicator.store.item_rows import SCHEDULE, NewRun, add_first_items, add_items
+from replicator.store.prepared.alchemy import AlchemyTransaction
 from replicator.store.records import RunRecord, RunState
 from replicator.store.remaining import open_closing, over
-from replicator.store.run_rows import find_run, insert_run, insert_runs, new_run_row, run_from_row
+from replicator.store.run_lookup import find_run, insert_run, insert_runs
+from replicator.store.run_rows import new_run_row, run_from_row
 from replicator.store.tables import run
 from replicator.store.work_tables import ItemKind, ItemState, item
 
@@ -57,8 +59,8 @@ class Queue:
         failed before.
         """
         async with self._database.writing() as connection:
-            await end_abandoned(connection, now)
-            active = await active_run(connection, rule.name)
+            await end_abandoned(AlchemyTransaction(connection), now)
+            active = await active_run(AlchemyTransaction(connection), rule.name)
             if active is not None:
                 raise RunActive(under_way(active))
             return await add_run(connection, rule, trigger, now, only=only, retry=retry)
@@ -69,7 +71,7 @@ class Queue:
         *run_id* is the id or the beginning of it. Raises RunNotFound, RunFinished.
         """
         async with self._database.writing() as connection:
-            await end_abandoned(connection, now)
+            await end_abandoned(AlchemyTransaction(connection), now)
             found = await find_run(connection, run_id)
             if found.finished_at is not None:
                 raise RunFinished(f"run {found.id} is finished: {found.state}")
@@ -79,7 +81,7 @@ class Queue:
             changed = await connection.execute(
                 update(run).where(run.c.number == found.number).values(asked).returning(run)
             )
-            await notices.tell(connection, notices.CANCELLED)
+            await notices.tell(AlchemyTransaction(connection), notices.CANCELLED)
             return run_from_row(changed.one())
 
 

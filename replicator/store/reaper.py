@@ -12,6 +12,7 @@ from replicator.store import carrier
 from replicator.store.abandoned import LEASE, end_abandoned, interrupted, is_gone
 from replicator.store.database import Database
 from replicator.store.moments import moment
+from replicator.store.prepared.alchemy import AlchemyTransaction
 from replicator.store.records import RunState
 from replicator.store.remaining import let_wait, open_closing
 from replicator.store.tables import run
@@ -40,7 +41,7 @@ class Reaper:
         async with self._database.writing() as connection:
             if not await _is_alone(connection):
                 return
-            await end_abandoned(connection, now)
+            await end_abandoned(AlchemyTransaction(connection), now)
             await _take_from_lost(connection, now)
             await _let_due_wait(connection, now)
             await _close_forgotten(connection, now)

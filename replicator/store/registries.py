@@ -13,6 +13,8 @@ from replicator.errors import RegistryNotFound
 from replicator.store.audit import Change, append
 from replicator.store.credentials import clear_secrets
 from replicator.store.database import Database
+from replicator.store.kept_settings import kept_settings
+from replicator.store.prepared.alchemy import AlchemyTransaction
 from replicator.store.tables import registry
 
 # What says to whom a secret is sent, and who can read it on the way.
@@ -35,9 +37,7 @@ class KeptRegistries:
 
     async def all(self) -> dict[str, Mapping[str, Any]]:
         """Return the settings of all registries, by name."""
-        query = select(registry.c.name, registry.c.settings).order_by(registry.c.name)
-        async with self._database.reading() as connection:
-            return {row.name: row.settings for row in await connection.execute(query)}
+        return await kept_settings(self._database)
 
     async def put(self, name: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
         """Keep a registry; return the names of credentials whose secret was cleared."""
@@ -80,5 +80,5 @@ async def _write_down(connection: AsyncConnection, change: Change) -> tuple[str,
     changes = [change]
     if any(old.get(key) != new.get(key) for key in _REACH):
         changes += await clear_secrets(connection, change.name, datetime.now(UTC))
-    await append(connection, changes)
+    await append(AlchemyTransaction(connection), changes)
     return tuple(each.name for each in changes if each.action == "clear")

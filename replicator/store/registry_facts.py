@@ -5,12 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select
-
 from replicator.registry.facts import Facts
 from replicator.store.database import Database
-from replicator.store.operating_tables import registry_facts
-from replicator.store.upsert import upsert
+from replicator.store.prepared.statements import ALL_FACTS, KEEP_FACTS
 from replicator.values import dataclass
 
 # A registry may have been replaced by a newer version since.
@@ -42,17 +39,15 @@ class RegistryFacts:
             "facts": facts.to_json(),
             "probed_at": at,
         }
-        async with self._database.writing() as connection:
-            await connection.execute(upsert(connection, registry_facts), row)
+        async with self._database.noting() as connection:
+            await connection.execute(KEEP_FACTS, row)
 
     async def all(self) -> dict[str, KeptFacts]:
         """Return what is known of all registries, by name."""
-        query = select(registry_facts).order_by(registry_facts.c.registry)
-        async with self._database.reading() as connection:
-            return {
-                row.registry: KeptFacts(Facts.from_json(row.facts), row.probed_at)
-                for row in await connection.execute(query)
-            }
+        return {
+            row.registry: KeptFacts(Facts.from_json(row.facts), row.probed_at)
+            for row in await self._database.ask(ALL_FACTS)
+        }
 
     async def believed(self, now: datetime) -> dict[str, Facts]:
         """Return what was found lately enough to begin with."""

@@ -7,16 +7,21 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import delete, insert, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from replicator.errors import RuleConflict, RuleNotFound
 from replicator.planning.rule import Origin, Rule
 from replicator.store import notices
 from replicator.store.audit import Change, append
 from replicator.store.database import Database
 from replicator.store.documents import rule_from_document, rule_to_document
-from replicator.store.tables import rule as table
+from replicator.store.prepared.asking import Connection
+from replicator.store.prepared.statements import (
+    ADD_RULE,
+    ALL_RULES,
+    CHANGE_RULE,
+    LOCK_RULES,
+    REMOVE_RULE,
+    RULE,
+)
 
 
 class Rules:
@@ -27,17 +32,14 @@ class Rules:
 
     async def all(self) -> tuple[Rule, ...]:
         """Return all rules, by name."""
-        async with self._database.reading() as connection:
-            rows = await connection.execute(select(table).order_by(table.c.name))
-            return tuple(map(rule_from_row, rows))
+        return tuple(map(rule_from_row, await self._database.ask(ALL_RULES)))
 
     async def get(self, name: str) -> Rule:
         """Return one rule. Raises RuleNotFound."""
-        async with self._database.reading() as connection:
-            found = await _find(connection, name)
-        if found is None:
+        found = await self._database.ask(RULE, {"of_name": name})
+        if not found:
             raise RuleNotFound(f"there is no rule {name!r}")
-        return found
+        return rule_from_row(found[0])
 
     async def put(self, rule: Rule, expected_revision: int | None = None) -> Rule:
         """Add or change a rule, and return it with its revision.
@@ -69,7 +71,7 @@ class Rules:
         """
         names = {rule.name for rule in rules}
         async with self._changing() as (connection, changes):
-            rows = await connection.execute(select(table))
+            rows = await connection.execute(ALL_RULES)
             present = {found.name: found for found in map(rule_from_row, rows)}
             for name in sorted(names):
                 _refuse_made_by_hand(present.get(name))
@@ -93,7 +95,7 @@ class Rules:
         and what it raises leaves everything as it was.
         """
         async with self._changing() as (connection, changes):
-            rows = await connection.execute(select(table).order_by(table.c.name))
+            rows = await connection.execute(ALL_RULES)
             present = {found.name: found for found in map(rule_from_row, rows)}
             rules = rewrite(tuple(present.values()))
             for name in sorted(present.keys() - {rule.name for rule in rules}):
@@ -103,44 +105,42 @@ class Rules:
             )
 
     @asynccontextmanager
-    async def _changing(self) -> AsyncIterator[tuple[AsyncConnection, list[Change]]]:
+    async def _changing(self) -> AsyncIterator[tuple[Connection, list[Change]]]:
         """Begin a transaction in which nobody else changes rules; SQLite's are so by nature.
 
         What is added to the changes is written down with them.
         """
-        async with self._database.writing() as connection:
-            if not self._database.embedded:
-                # Nor locks any: who decides about many and who changes many never wait in a circle.
-                await connection.execute(text("LOCK TABLE rule IN EXCLUSIVE MODE"))
+        async with self._database.noting() as connection:
+            await connection.execute(LOCK_RULES)
             changes: list[Change] = []
             yield connection, changes
             await append(connection, changes)
             await notices.tell(connection, notices.RULES)
 
 
-async def _find(connection: AsyncConnection, name: str) -> Rule | None:
-    row = (await connection.execute(select(table).where(table.c.name == name))).one_or_none()
-    return None if row is None else rule_from_row(row)
+async def _find(connection: Connection, name: str) -> Rule | None:
+    found = await connection.execute(RULE, {"of_name": name})
+    return rule_from_row(found[0]) if found else None
 
 
-async def _remove(connection: AsyncConnection, changes: list[Change], rule: Rule) -> None:
-    await connection.execute(delete(table).where(table.c.name == rule.name))
+async def _remove(connection: Connection, changes: list[Change], rule: Rule) -> None:
+    await connection.execute(REMOVE_RULE, {"of_name": rule.name})
     changes.append(Change("delete", "rule", rule.name, old=rule_to_document(rule)))
 
 
 async def _store(
-    connection: AsyncConnection, changes: list[Change], rule: Rule, present: Rule | None
+    connection: Connection, changes: list[Change], rule: Rule, present: Rule | None
 ) -> Rule:
     """Insert or update *rule* where it differs from *present*."""
     if present is None:
         rule = replace(rule, revision=1)
-        await connection.execute(insert(table), _to_row(rule))
+        await connection.execute(ADD_RULE, _to_row(rule))
         changes.append(Change("create", "rule", rule.name, new=rule_to_document(rule)))
         return rule
     if replace(rule, revision=present.revision) == present:
         return present
     rule = replace(rule, revision=present.revision + 1)
-    await connection.execute(update(table).where(table.c.name == rule.name), _to_row(rule))
+    await connection.execute(CHANGE_RULE, {"of_name": rule.name, **_to_row(rule)})
     documents = rule_to_document(present), rule_to_document(rule)
     changes.append(Change("change", "rule", rule.name, *documents))
     return rule

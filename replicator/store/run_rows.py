@@ -1,66 +1,15 @@
-"""Between runs and their rows: how one is made, found and read."""
+"""Between runs and their rows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from replicator.errors import RunActive, RunNotFound
 from replicator.planning.rule import Rule
 from replicator.store.documents import rule_from_document, rule_to_document
 from replicator.store.records import RunRecord, RunState, Totals
 from replicator.store.run_id import new_run_id
-from replicator.store.tables import run
-from replicator.store.upsert import insert_new
-
-
-async def insert_run(
-    connection: AsyncConnection,
-    rule: Rule,
-    trigger: str,
-    now: datetime,
-    columns: Mapping[str, Any],
-) -> RunRecord:
-    """Make a run of *rule*, for the reason *trigger*. Raises RunActive.
-
-    *columns* say in which state, and whose it is.
-    """
-    row = new_run_row(rule, trigger, now, columns)
-    try:
-        made = await connection.execute(insert(run).returning(run), row)
-    except IntegrityError:
-        # Another process was quicker by a moment: the unique index has decided.
-        raise RunActive(f"rule {rule.name!r} was just started by another process") from None
-    return run_from_row(made.one())
-
-
-async def insert_runs(
-    connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]
-) -> Mapping[str, int]:
-    """Make a run of each of *rows* whose rule has no unfinished one; return numbers by id."""
-    added = insert_new(connection, run, run.c.rule, run.c.finished_at.is_(None))
-    made = await connection.execute(added.returning(run.c.id, run.c.number), rows)
-    return {row.id: row.number for row in made}
-
-
-async def find_run(connection: AsyncConnection, run_id: str) -> Any:
-    """Find a run by its id or the beginning of it.
-
-    Raises RunNotFound, also when several begin like that.
-    """
-    query = select(run).where(run.c.id.startswith(run_id, autoescape=True)).limit(2)
-    found = (await connection.execute(query)).all()
-    if not found:
-        raise RunNotFound(f"there is no run {run_id!r}")
-    if len(found) > 1:
-        listed = ", ".join(row.id for row in found)
-        raise RunNotFound(f"several runs begin with {run_id!r}, such as {listed}")
-    return found[0]
 
 
 def new_run_row(

@@ -13,6 +13,7 @@ from replicator.errors import NameTaken, TokenNotFound
 from replicator.store.audit import Change, append
 from replicator.store.database import Database
 from replicator.store.operating_tables import api_token
+from replicator.store.prepared.alchemy import AlchemyTransaction
 from replicator.values import dataclass
 
 
@@ -61,9 +62,8 @@ class Tokens:
             except IntegrityError:
                 # Somebody else was quicker by a moment.
                 raise NameTaken(_taken(record.name)) from None
-            await append(
-                connection, [Change("create", "token", record.name, new=record.described())]
-            )
+            change = Change("create", "token", record.name, new=record.described())
+            await append(AlchemyTransaction(connection), [change])
 
     async def find(self, hashes: Sequence[bytes]) -> tuple[TokenRecord, bytes] | None:
         """Return the token of one of *hashes*, and that hash."""
@@ -89,7 +89,10 @@ class Tokens:
             if row is None:
                 raise TokenNotFound(f"there is no token {name!r} that counts")
             record = _record(row)
-            await append(connection, [Change("revoke", "token", name, old=record.described())])
+            await append(
+                AlchemyTransaction(connection),
+                [Change("revoke", "token", name, old=record.described())],
+            )
         return record
 
     async def all(self) -> tuple[TokenRecord, ...]:

@@ -9,19 +9,24 @@ from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, delete, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from replicator.errors import StoreError
 from replicator.oci.descriptor import Descriptor
 from replicator.oci.digest import Digest
 from replicator.oci.media_types import OCTET_STREAM
 from replicator.oci.reference import RepositoryName
 from replicator.store.database import Database
-from replicator.store.operating_tables import upload_session
 from replicator.store.owner import Owner
-from replicator.store.tables import run, service
-from replicator.store.upsert import upsert
+from replicator.store.prepared.asking import Connection
+from replicator.store.prepared.statements import (
+    DROP_MY_UPLOAD,
+    DROP_UPLOAD,
+    KEEP_UPLOAD,
+    KEEPS_A_RUN,
+    OLD_UPLOADS,
+    SERVES,
+    TAKE_UPLOAD,
+    UPLOAD,
+)
 from replicator.values import dataclass
 
 _log = logging.getLogger(__name__)
@@ -61,8 +66,8 @@ class UnfinishedUploads:
     async def take(self, repository: RepositoryName, digest: Digest) -> str | None:
         location: str | None = None
         with _tolerated():
-            async with self._database.writing() as connection:
-                location = await self._take(connection, _is(repository, digest))
+            async with self._database.noting() as connection:
+                location = await self._take(connection, _upload(repository, digest))
         return location
 
     async def keep(
@@ -79,49 +84,38 @@ class UnfinishedUploads:
             "updated_at": self._clock(),
         }
         with _tolerated():
-            async with self._database.writing() as connection:
-                await connection.execute(upsert(connection, upload_session), row)
+            async with self._database.noting() as connection:
+                await connection.execute(KEEP_UPLOAD, row)
 
     async def drop(self, repository: RepositoryName, digest: Digest) -> None:
-        mine = upload_session.c.owner == self._owner
+        mine = {**_upload(repository, digest), "me": self._owner}
         with _tolerated():
-            async with self._database.writing() as connection:
-                await connection.execute(
-                    delete(upload_session).where(_is(repository, digest), mine)
-                )
+            async with self._database.noting() as connection:
+                await connection.execute(DROP_MY_UPLOAD, mine)
 
     async def take_old(self) -> tuple[OldUpload, ...]:
         """Forget the uploads that nobody goes on with any more, and return them."""
-        now, columns = self._clock(), upload_session.c
-        is_old = and_(
-            columns.updated_at < now - _OLD,
-            or_(columns.owner != self._owner, columns.updated_at < now - _OLD_OWN),
-        )
+        now = self._clock()
+        old = {"me": self._owner, "old": now - _OLD, "very_old": now - _OLD_OWN}
         taken: list[OldUpload] = []
         with _tolerated():
-            async with self._database.writing() as connection:
-                rows = await connection.execute(
-                    select(upload_session).where(is_old).with_for_update()
-                )
-                taken += [
-                    _old_upload(row) for row in rows.all() if await self._is_free(connection, row)
-                ]
+            async with self._database.noting() as connection:
+                rows = await connection.execute(OLD_UPLOADS, old)
+                taken += [_old_upload(row) for row in rows if await self._is_free(connection, row)]
                 for each in taken:
-                    await connection.execute(
-                        delete(upload_session).where(_is(each.repository, each.blob.digest))
-                    )
+                    upload = _upload(each.repository, each.blob.digest)
+                    await connection.execute(DROP_UPLOAD, upload)
         return tuple(taken)
 
-    async def _take(self, connection: AsyncConnection, this: ColumnElement[bool]) -> str | None:
-        found = await connection.execute(select(upload_session).where(this).with_for_update())
-        row = found.one_or_none()
-        if row is None or not await self._is_free(connection, row):
+    async def _take(self, connection: Connection, upload: dict[str, Any]) -> str | None:
+        found = await connection.execute(UPLOAD, upload)
+        if not found or not await self._is_free(connection, found[0]):
             return None
         mine = {"owner": self._owner, "updated_at": self._clock()}
-        await connection.execute(update(upload_session).where(this).values(mine))
-        return str(row.location)
+        await connection.execute(TAKE_UPLOAD, upload | mine)
+        return str(found[0].location)
 
-    async def _is_free(self, connection: AsyncConnection, row: Row[Any]) -> bool:
+    async def _is_free(self, connection: Connection, row: Any) -> bool:
         """Say whether nobody is at work on an upload, or this process itself: then it was
         interrupted, as each blob goes to a repository once at a time."""
         if row.owner == self._owner:
@@ -129,16 +123,14 @@ class UnfinishedUploads:
         alive = Owner.parse(row.owner).is_alive()
         return not await self._was_heard_of(connection, row.owner) if alive is None else not alive
 
-    async def _was_heard_of(self, connection: AsyncConnection, owner: str) -> bool:
+    async def _was_heard_of(self, connection: Connection, owner: str) -> bool:
         """Say whether a process of another machine serves, or keeps a run, by what it wrote."""
         now = self._clock()
-        serves = select(service.c.owner).where(
-            service.c.owner == owner, service.c.seen_at >= now - _HEARD_OF
+        lately = {"of_owner": owner, "since": now - _HEARD_OF}
+        return bool(
+            await connection.execute(SERVES, lately)
+            or await connection.execute(KEEPS_A_RUN, {"of_owner": owner, "now": now})
         )
-        runs = select(run.c.number).where(
-            run.c.owner == owner, run.c.finished_at.is_(None), run.c.leased_until >= now
-        )
-        return bool(await connection.scalar(serves) or await connection.scalar(runs))
 
 
 @contextmanager
@@ -150,15 +142,15 @@ def _tolerated() -> Iterator[None]:
         _log.warning("unfinished uploads not noted", extra={"error": str(error)})
 
 
-def _is(repository: RepositoryName, digest: Digest) -> ColumnElement[bool]:
-    return and_(
-        upload_session.c.registry == repository.registry,
-        upload_session.c.repository == repository.path,
-        upload_session.c.digest == str(digest),
-    )
+def _upload(repository: RepositoryName, digest: Digest) -> dict[str, Any]:
+    return {
+        "at_registry": repository.registry,
+        "in_repository": repository.path,
+        "of_digest": str(digest),
+    }
 
 
-def _old_upload(row: Row[Any]) -> OldUpload:
+def _old_upload(row: Any) -> OldUpload:
     return OldUpload(
         RepositoryName(row.registry, row.repository),
         Descriptor(OCTET_STREAM, Digest.parse(row.digest), row.size),

@@ -21,7 +21,14 @@ def upsert(
     connection: AsyncConnection, table: Table, *, where: Condition | None = None
 ) -> SqliteInsert | PostgresInsert:
     """Return a statement that inserts rows of *table*, or replaces those with the same key."""
-    statement = _insert(connection.dialect.name, table)
+    return upsert_into(connection.dialect.name, table, where=where)
+
+
+def upsert_into(
+    dialect: str, table: Table, *, where: Condition | None = None
+) -> SqliteInsert | PostgresInsert:
+    """Return the same for one kind of database."""
+    statement = _insert(dialect, table)
     new = statement.excluded
     return statement.on_conflict_do_update(
         index_elements=list(table.primary_key.columns),
@@ -46,7 +53,14 @@ def insert_new(
 
     There is a unique index of that column over the rows for which *among* holds.
     """
-    statement = _insert(connection.dialect.name, table)
+    return insert_new_into(connection.dialect.name, table, column, among)
+
+
+def insert_new_into(
+    dialect: str, table: Table, column: Column[Any], among: ColumnElement[bool]
+) -> SqliteInsert | PostgresInsert:
+    """Return the same for one kind of database."""
+    statement = _insert(dialect, table)
     return statement.on_conflict_do_nothing(index_elements=[column], index_where=among)
 
 

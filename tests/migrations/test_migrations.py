@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from replicator.errors import SchemaMismatch
 from replicator.oci.reference import Tag
-from replicator.store import migrate, schema
+from replicator.store import migrate, schema, schema_tables
 from replicator.store.database import Database
 from replicator.store.ledger import Ledger
 from replicator.store.owner import Owner
@@ -66,7 +66,7 @@ async def test_a_migrated_server_is_exactly_one_made_from_the_models(
 ) -> None:
     made = postgres_server.create_database()
     async with Database(postgres_server.url(made)) as database, database.writing() as connection:
-        await connection.run_sync(schema.create, "any")
+        await connection.run_sync(schema_tables.create)
         carrier = (migrate.MIGRATIONS / "procrastinate.sql").read_text("utf-8")
         await connection.exec_driver_sql(carrier.replace("%", "%%"))
 

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from replicator.store.actor import Actor, acting
-from replicator.store.audit import Audit, Change
+from replicator.store.audit import Change
+from replicator.store.audit_trail import Audit
 from replicator.store.database import Database
 from replicator.store.rules import Rules
 from tests.store.values import a_rule

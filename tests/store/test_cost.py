@@ -6,7 +6,8 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import event, text
+import pytest
+from sqlalchemy import event
 
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
@@ -15,7 +16,8 @@ from replicator.store.database import Database
 from replicator.store.inventory import LedgerInventory
 from replicator.store.ledger import Ledger
 from replicator.store.owner import Owner
-from replicator.store.published import ROWS_BY_KEY
+from replicator.store.prepared import file as prepared_file
+from replicator.store.prepared.statements import PUBLISHED_AT_KEYS
 from replicator.store.records import Outcome, RunState, Totals
 from replicator.store.rules import Rules
 from replicator.store.runs import Runs
@@ -46,8 +48,8 @@ async def test_wanted_tags_are_looked_up_and_not_searched_for(tmp_path: Path) ->
         await Database.open(f"sqlite:///{tmp_path}/new.db", upgrade=True) as database,
         database.reading() as connection,
     ):
-        query = text(f"EXPLAIN QUERY PLAN {ROWS_BY_KEY['sqlite']}")
-        steps = [row.detail for row in await connection.execute(query, {"keys": "[]"})]
+        query = f"EXPLAIN QUERY PLAN {PUBLISHED_AT_KEYS.sql}"
+        steps = [row.detail for row in await connection.exec_driver_sql(query, ("[]",))]
 
     assert [step.partition(" VIRTUAL")[0] for step in steps] == [
         "SCAN keys",
@@ -94,8 +96,14 @@ async def statements(database: Database, work) -> list[str]:
     def hear(connection, cursor, statement, *_) -> None:
         executed.append(statement.split()[0])
 
-    engine = database._engine.sync_engine
+    def carry_out(connection, statement, values):
+        executed.append(statement.sql.split()[0])
+        return carry_out_on_file(connection, statement, values)
+
+    carry_out_on_file, engine = prepared_file._carry_out, database.alchemy.engine.sync_engine
     event.listen(engine, "before_cursor_execute", hear)
-    await work
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prepared_file, "_carry_out", carry_out)
+        await work
     event.remove(engine, "before_cursor_execute", hear)
     return executed

@@ -53,5 +53,5 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     """An open database; when the test is over, no connection of it may be in use."""
     async with await Database.open(database_url, upgrade=True) as opened:
         yield opened
-        pool = opened._engine.sync_engine.pool
+        pool = opened.alchemy.engine.sync_engine.pool
         assert pool.checkedout() == 0, pool.status()

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from replicator.api.v1.access import FromOffice, Viewer
 from replicator.api.v1.parameters import USUAL_LIMIT, Answer, Cursor, Limit, Listing, Text
-from replicator.store.audit import AuditRecord
+from replicator.store.audit_trail import AuditRecord
 
 router = APIRouter(tags=["audit"])
 

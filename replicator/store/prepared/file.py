@@ -1,0 +1,174 @@
+"""SqliteFile: prepared statements on a file, without SQLAlchemy."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Final, TypeVar
+
+from replicator.store.file_failures import is_locked, translated
+from replicator.store.file_url import FileUrl
+from replicator.store.prepared.statement import NONE, Prepared, Row, Values
+
+_T = TypeVar("_T")
+
+# How often SQLite's lock is asked for, waiting as long as the URL says each time.
+LOCK_ATTEMPTS: Final = 5
+# WAL lets others read while one writes; with it, NORMAL is safe against corruption, and only the
+# last commits may be lost when the machine, not the process, dies.
+PRAGMAS: Final = ("foreign_keys = ON", "journal_mode = WAL", "synchronous = NORMAL")
+
+
+class SqliteFile:
+    """A file in use, by one connection that reads and one that writes, each with its thread.
+
+    So a question never sees what a transaction of this process has not committed, and does not
+    wait for the lock of another process.
+    """
+
+    def __init__(self, url: FileUrl) -> None:
+        """Connect to nothing yet; the first question makes a file that does not exist."""
+        self._url = url
+        self._reader, self._writer = _Driver(url), _Driver(url)
+
+    async def ask(self, statement: Prepared, values: Values = NONE) -> Sequence[Row]:
+        """Carry out one statement that reads. Raises StoreError."""
+        with translated(self._url.path):
+            return await self._reader.visit(
+                lambda connection: _carry_out(connection, statement, values)
+            )
+
+    @asynccontextmanager
+    async def noting(self) -> AsyncIterator[FileTransaction]:
+        """Open a transaction that writes; committed at the end unless an error passes.
+
+        Whoever calls it takes care that there is one at a time. Raises StoreError.
+        """
+        with translated(self._url.path):
+            try:
+                await self._begin()
+                yield FileTransaction(self._writer)
+                await self._writer.visit(sqlite3.Connection.commit)
+            except BaseException:
+                # Not awaited, so that a cancelled task ends: all that comes later comes after it.
+                self._writer.send(_roll_back)
+                raise
+
+    async def aclose(self) -> None:
+        """Close the connections, once what was sent is done."""
+        await self._reader.aclose()
+        await self._writer.aclose()
+
+    async def _begin(self) -> None:
+        """Take SQLite's lock, asking several times for it.
+
+        One long wait could not be cancelled: it blocks the thread. The lock is taken at once, as
+        a transaction that first reads and then wants to write fails when another process wrote in
+        between, however long it is ready to wait.
+        """
+        for _ in range(LOCK_ATTEMPTS - 1):
+            try:
+                await self._writer.visit(_begin)
+                return
+            except sqlite3.OperationalError as error:
+                if not is_locked(error):
+                    raise
+        await self._writer.visit(_begin)
+
+
+class FileTransaction:
+    """A transaction that is open; see ``Connection``."""
+
+    def __init__(self, driver: _Driver) -> None:
+        self._driver = driver
+
+    async def execute(self, statement: Prepared, values: Values = NONE) -> Sequence[Row]:
+        if not statement.sql:
+            return ()
+        return await self._driver.visit(
+            lambda connection: _carry_out(connection, statement, values)
+        )
+
+    async def execute_all(self, statements: Sequence[str]) -> None:
+        """Carry out what has no values, such as what makes tables."""
+        script = tuple(statements)
+        await self._driver.visit(lambda connection: [connection.execute(each) for each in script])
+
+
+class _Driver:
+    """A connection and the only thread that uses it; both are there from the first visit on."""
+
+    def __init__(self, url: FileUrl) -> None:
+        self._url = url
+        self._thread: ThreadPoolExecutor | None = None
+        self._connection: sqlite3.Connection | None = None
+
+    async def visit(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Do *work* in the thread. When the wait for it is cancelled it is done all the same."""
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._do, work)
+
+    def send(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        """Have *work* done after all else that the thread was given, and forget about it."""
+        if self._thread is not None:
+            self._thread.submit(self._do, work)
+
+    async def aclose(self) -> None:
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(thread, self._close)
+            thread.shutdown(wait=False)
+
+    def _do(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        if self._connection is None:
+            self._connection = _connect(self._url)
+        return work(self._connection)
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _connect(url: FileUrl) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        # The driver's own BEGIN comes too late and without a lock.
+        *(url.path, url.lock_seconds),
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.rollback()
+
+
+def _carry_out(
+    connection: sqlite3.Connection, statement: Prepared, values: Values
+) -> Sequence[Row]:
+    """Do in the thread all there is to do for a statement."""
+    if isinstance(values, dict):
+        found = connection.execute(statement.sql_for(values), statement.bind(values))
+        return list(map(statement.read, found.fetchall()))
+    if statement.returns_rows:
+        return [row for each in values for row in _carry_out(connection, statement, each)]
+    connection.executemany(statement.sql, map(statement.bind, values))
+    return ()
