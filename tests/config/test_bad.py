@@ -289,7 +289,28 @@ MISTAKES = [
     ),
     (
         f'{CREDENTIAL}{{ cloud = "gcp", username = "me" }}\n',
-        'registries."docker.io".credential: cloud and username say the same; keep one of them',
+        'registries."docker.io".credential: cloud says who logs in; leave username out',
+    ),
+    (
+        f'{CREDENTIAL}{{ username = "me", password_env = "X", identity_token_file = "y" }}\n',
+        'registries."docker.io".credential: password_env and identity_token_file are two ways to '
+        "log in; keep one of them",
+    ),
+    (
+        '[registries."quay.io/team"]\n'
+        'credential = { username = "me", password = "s3cret", identity_token = "s3cret" }\n',
+        'registries."quay.io/team".credential: password and identity_token are two ways to '
+        "log in; keep one of them",
+    ),
+    (
+        f'{CREDENTIAL}{{ stored = "hub", password_file = "y", username = "me" }}\n',
+        'registries."docker.io".credential: stored and password_file are two ways to log in; '
+        "keep one of them",
+    ),
+    (
+        f'{CREDENTIAL}{{ cloud = "gcp", stored = "hub" }}\n',
+        'registries."docker.io".credential: cloud and stored are two ways to log in; '
+        "keep one of them",
     ),
     (
         f'{CREDENTIAL}{{ cloud = "google" }}\n',
