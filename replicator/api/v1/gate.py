@@ -56,8 +56,9 @@ class Gate:
             try:
                 await self._app(scope, bounded.receive, bounded.send)
             except _TooLarge:
-                if not bounded.has_answered:
-                    await _TOO_LARGE(scope, receive, send)
+                pass
+            if bounded.is_too_much and not bounded.has_answered:
+                await _TOO_LARGE(scope, receive, send)
 
 
 class _TooLarge(Exception):
@@ -71,6 +72,7 @@ class _Bounded:
         self._receive = receive
         self._send = send
         self._received = 0
+        self.is_too_much = False
         self.has_answered = False
 
     def announces_too_much(self, headers: Headers) -> bool:
@@ -81,10 +83,14 @@ class _Bounded:
         message = await self._receive()
         self._received += len(message.get("body", b""))
         if self._received > LARGEST_BODY:
+            self.is_too_much = True
             raise _TooLarge
         return message
 
     async def send(self, message: Message) -> None:
+        if self.is_too_much and not self.has_answered:
+            # FastAPI takes it for a body that it cannot read, and would answer 400.
+            return
         self.has_answered = True
         await self._send(message)
 
