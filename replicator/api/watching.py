@@ -9,7 +9,6 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from replicator.api.app import create_app
-from replicator.api.webhooks import webhook_routes
 from replicator.bootstrap import Served
 from replicator.errors import StoreError
 from replicator.service.scheduler import Scheduler
@@ -46,6 +45,9 @@ def watch(
     health = Health(checks)
     if Role.API not in served.roles:
         return create_app(health, show_metrics)
+    # With what problems are written by, which a process without an API need not load.
+    from replicator.api.webhooks import webhook_routes
+
     webhooks = webhook_routes(served.hooks, served.webhook_secrets)
     return create_app(health, show_metrics, (*webhooks, *others))
 

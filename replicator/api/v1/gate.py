@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
@@ -53,10 +54,8 @@ class Gate:
             await _TOO_LARGE(scope, receive, send)
             return
         with acting(Actor(identity.subject, _via(identity, request))):
-            try:
+            with suppress(_TooLarge):
                 await self._app(scope, bounded.receive, bounded.send)
-            except _TooLarge:
-                pass
             if bounded.is_too_much and not bounded.has_answered:
                 await _TOO_LARGE(scope, receive, send)
 
