@@ -41,7 +41,8 @@ async def test_the_overview_says_how_each_rule_is_doing(browsing, failed):
     assert page.status_code == 200
     assert "failing" in row
     assert "56 copied, 4 failed" in row
-    assert "4 failing tags" in row
+    assert re.search(r"4 failing tags, the first <time [^>]+>3 h ago</time>: ", row)
+    assert "storage quota of the project is used up" in row
     assert "<time datetime=" in row
     assert "resting" in page.text.split('id="rule-toolchains"')[1].split("</tr>")[0]
 
