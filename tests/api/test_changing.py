@@ -62,7 +62,7 @@ async def test_a_rule_is_made_shown_changed_and_forgotten(api):
     ("change", "field"),
     [
         ({"tags": {"semver": "no range"}}, "tags.semver"),
-        ({"tags": {"include": [1]}}, "tags.include.0"),
+        ({"tags": {"include": [1]}}, "tags.include[1]"),
         ({"shedule": "0 3 * * *"}, "shedule"),
         ({"destinations": []}, "destinations"),
         ({"referrers": "yes"}, "referrers"),
