@@ -11,8 +11,8 @@ from starlette.routing import BaseRoute
 from replicator.api.app import create_app
 from replicator.bootstrap import Served
 from replicator.errors import StoreError
-from replicator.service.scheduler import Scheduler
-from replicator.service.serving import Role
+from replicator.service.scheduling.scheduler import Scheduler
+from replicator.service.scheduling.serving import Role
 from replicator.store import schema
 from replicator.store.database import Database
 from replicator.store.standing import Standing, standing

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from replicator.config import Config
     from replicator.config.values import Listen
-    from replicator.service.probes import Probes
-    from replicator.service.serving import Role
+    from replicator.service.processes.probes import Probes
+    from replicator.service.scheduling.serving import Role
 
 _log = logging.getLogger("replicator")
 
@@ -52,7 +52,7 @@ async def _serve(
     from replicator.api.watching import watch
     from replicator.office import open_office
     from replicator.page.app import page_routes
-    from replicator.service.serving import Role
+    from replicator.service.scheduling.serving import Role
     from replicator.telemetry.logging import set_up_logs
 
     set_up_logs(verbose=session.verbosity > 0)

@@ -13,7 +13,7 @@ from replicator.errors import ConfigError
 from replicator.notify.settings import Secret
 from replicator.oidc.origins import origin_of
 from replicator.oidc.settings import Grant, OidcSettings
-from replicator.service.identity import Role
+from replicator.service.access.identity import Role
 
 _EXAMPLE: Final = '[service.oidc] and below it issuer = "https://…"'
 _GRANT: Final = Table(

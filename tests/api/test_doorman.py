@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from replicator.api.v1.doorman import is_loopback, require_safe_address
 from replicator.api.v1.mounting import api_routes, say_who_may_ask
 from replicator.errors import ConfigError
-from replicator.service.identity import Role
+from replicator.service.access.identity import Role
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from replicator.planning.backoff import Failing
-from replicator.service.identity import Identity, Role
+from replicator.service.access.identity import Identity, Role
 from replicator.store.ledger import Ledger
 from replicator.store.notes import TagNotes
 from replicator.store.records import NoteChanges

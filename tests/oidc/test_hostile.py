@@ -19,7 +19,7 @@ from replicator.oidc import fetching
 from replicator.oidc.attempt import Attempt
 from replicator.oidc.login import OidcLogin
 from replicator.oidc.settings import Grant, OidcSettings
-from replicator.service.identity import Role
+from replicator.service.access.identity import Role
 from tests.oidc.fake_provider import CLIENT, fake_provider, key
 from tests.support.certificates import Authority
 

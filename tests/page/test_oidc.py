@@ -16,7 +16,7 @@ from replicator.notify.settings import Secret
 from replicator.office import open_office
 from replicator.oidc.settings import Grant, OidcSettings
 from replicator.page.app import create_page
-from replicator.service.identity import Role
+from replicator.service.access.identity import Role
 from replicator.store.operating_tables import page_session
 from tests.page.conftest import ORIGIN, Browser
 from tests.support.oidc_provider import CLIENT_ID, CLIENT_SECRET, oidc_provider

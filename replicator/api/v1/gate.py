@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from replicator.api.v1.problems import problem, problem_of
 from replicator.errors import AccessDenied, ReplicatorError
-from replicator.service.identity import Identity
+from replicator.service.access.identity import Identity
 from replicator.store.actor import Actor, acting
 
 # In bytes, of a body that comes in.
