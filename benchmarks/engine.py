@@ -23,11 +23,11 @@ from sqlalchemy import func, insert, select
 
 from replicator.oci.reference import RepositoryName
 from replicator.planning.rule import Origin, Rule
-from replicator.service.alarm import ClockAlarm
-from replicator.service.carried_engine import ProcrastinateEngine
-from replicator.service.engine import LocalEngine
-from replicator.service.scheduler import Scheduler
-from replicator.service.worker import Worker
+from replicator.service.processes.carried_engine import ProcrastinateEngine
+from replicator.service.processes.engine import LocalEngine
+from replicator.service.processes.worker import Worker
+from replicator.service.scheduling.alarm import ClockAlarm
+from replicator.service.scheduling.scheduler import Scheduler
 from replicator.store import migrate
 from replicator.store.carrier import QUEUE, TASK
 from replicator.store.database import Database

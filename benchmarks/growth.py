@@ -25,8 +25,8 @@ from replicator.layout.layout import open_layout
 from replicator.oci.digest import Digest
 from replicator.planning.rule import Rule
 from replicator.registry.client import open_registry
-from replicator.service.registries import Registries
-from replicator.service.runner import Runner
+from replicator.service.outside.registries import Registries
+from replicator.service.running.runner import Runner
 from replicator.store.database import Database
 from replicator.store.ledger import Ledger
 from replicator.store.notes import TagNotes

@@ -25,7 +25,7 @@ from replicator.config import Config, ServiceSettings
 from replicator.oci.reference import Tag
 from replicator.office import open_office
 from replicator.page.app import create_page
-from replicator.service.identity import nobody
+from replicator.service.access.identity import nobody
 from replicator.store.owner import Owner
 from replicator.store.records import Outcome, RunState, Totals
 from replicator.store.request_sums import RequestSums

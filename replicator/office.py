@@ -13,24 +13,24 @@ from replicator.errors import NotAuthenticated
 from replicator.events import ignore
 from replicator.planning.rule import Rule
 from replicator.registry.probe import Finding, probe
-from replicator.service.access_views import AccessViews
-from replicator.service.audit_views import AuditViews
-from replicator.service.credentials import CredentialDesk
-from replicator.service.explaining import Explainer
-from replicator.service.identity import Identity
-from replicator.service.overview import OverviewViews
-from replicator.service.page_sessions import SessionDesk
-from replicator.service.registry_condition import RegistryConditions
-from replicator.service.registry_desk import RegistryDesk
-from replicator.service.registry_views import KnownRegistry, RegistryViews
-from replicator.service.report import RunReport
-from replicator.service.rule_desk import RuleDesk
-from replicator.service.rule_views import RuleViews
-from replicator.service.run_desk import RunDesk
-from replicator.service.run_views import RunViews
-from replicator.service.tag_views import TagViews
-from replicator.service.tokens import TokenDesk
-from replicator.service.traffic_views import TrafficViews
+from replicator.service.access.credentials import CredentialDesk
+from replicator.service.access.identity import Identity
+from replicator.service.access.page_sessions import SessionDesk
+from replicator.service.access.tokens import TokenDesk
+from replicator.service.desks.registry_desk import RegistryDesk
+from replicator.service.desks.rule_desk import RuleDesk
+from replicator.service.desks.run_desk import RunDesk
+from replicator.service.looking.explaining import Explainer
+from replicator.service.records.report import RunReport
+from replicator.service.views.access_views import AccessViews
+from replicator.service.views.audit_views import AuditViews
+from replicator.service.views.overview import OverviewViews
+from replicator.service.views.registry_condition import RegistryConditions
+from replicator.service.views.registry_views import KnownRegistry, RegistryViews
+from replicator.service.views.rule_views import RuleViews
+from replicator.service.views.run_views import RunViews
+from replicator.service.views.tag_views import TagViews
+from replicator.service.views.traffic_views import TrafficViews
 from replicator.store.answers import Answers
 from replicator.store.audit_trail import Audit
 from replicator.store.credentials import Credentials

@@ -9,11 +9,10 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from replicator.api.app import create_app
-from replicator.api.webhooks import webhook_routes
 from replicator.bootstrap import Served
 from replicator.errors import StoreError
-from replicator.service.scheduler import Scheduler
-from replicator.service.serving import Role
+from replicator.service.scheduling.scheduler import Scheduler
+from replicator.service.scheduling.serving import Role
 from replicator.store import schema
 from replicator.store.database import Database
 from replicator.store.standing import Standing, standing
@@ -46,6 +45,9 @@ def watch(
     health = Health(checks)
     if Role.API not in served.roles:
         return create_app(health, show_metrics)
+    # With what problems are written by, which a process without an API need not load.
+    from replicator.api.webhooks import webhook_routes
+
     webhooks = webhook_routes(served.hooks, served.webhook_secrets)
     return create_app(health, show_metrics, (*webhooks, *others))
 

@@ -7,20 +7,20 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from replicator.bootstrap.databases import open_required, runs_of
-from replicator.service.rulebook import Rulebook
+from replicator.service.rules.rulebook import Rulebook
 from replicator.store.rules import Rules
 
 if TYPE_CHECKING:
     from replicator.config import Config
-    from replicator.service.desk import Desk
-    from replicator.service.explaining import Explainer
-    from replicator.service.status import RuleStatus
+    from replicator.service.desks.desk import Desk
+    from replicator.service.looking.explaining import Explainer
+    from replicator.service.rules.status import RuleStatus
 
 
 @asynccontextmanager
 async def open_desk(config: Config) -> AsyncIterator[Desk]:
     """Open where a service is asked for runs. Raises StoreError if there is no database."""
-    from replicator.service.desk import Desk
+    from replicator.service.desks.desk import Desk
     from replicator.store.queue import Queue
     from replicator.store.services import is_served
 
@@ -39,7 +39,7 @@ async def open_explainer(config: Config) -> AsyncIterator[tuple[Explainer, Ruleb
     """Build what explains tags. Raises StoreError if there is no database yet."""
     from replicator.bootstrap.registries import open_registries
     from replicator.events import ignore
-    from replicator.service.explaining import Explainer
+    from replicator.service.looking.explaining import Explainer
     from replicator.store.history import History
     from replicator.store.ledger import Ledger
     from replicator.store.notes import TagNotes
@@ -63,7 +63,7 @@ async def open_status(
     config: Config,
 ) -> AsyncIterator[Callable[[], Awaitable[Sequence[RuleStatus]]]]:
     """Open what says how each rule is doing. Raises StoreError if there is no database yet."""
-    from replicator.service.status import status_of
+    from replicator.service.rules.status import status_of
     from replicator.store.history import History
     from replicator.store.notes import TagNotes
 

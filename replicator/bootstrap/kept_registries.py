@@ -12,7 +12,7 @@ from replicator.bootstrap.databases import open_database, open_existing
 if TYPE_CHECKING:
     from replicator.config import Config
     from replicator.registry.facts import Facts
-    from replicator.service.registry_desk import RegistryDesk
+    from replicator.service.desks.registry_desk import RegistryDesk
     from replicator.store.database import Database
     from replicator.store.registries import KeptRegistries
     from replicator.store.registry_facts import KeptFacts
@@ -41,7 +41,7 @@ async def open_registry_desk(config: Config) -> AsyncIterator[RegistryDesk]:
 def registry_desk(config: Config, kept: KeptRegistries) -> RegistryDesk:
     """Build what changes registries in a database that is open."""
     from replicator.config.kept_registries import read_kept
-    from replicator.service.registry_desk import RegistryDesk
+    from replicator.service.desks.registry_desk import RegistryDesk
 
     return RegistryDesk(kept, check=read_kept, of_file=config.registries)
 

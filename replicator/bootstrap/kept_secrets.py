@@ -13,9 +13,9 @@ from replicator.errors import ConfigError
 
 if TYPE_CHECKING:
     from replicator.config import Config
-    from replicator.service.credentials import CredentialDesk
-    from replicator.service.secret_key import SecretKeys
-    from replicator.service.tokens import TokenDesk
+    from replicator.service.access.credentials import CredentialDesk
+    from replicator.service.access.secret_key import SecretKeys
+    from replicator.service.access.tokens import TokenDesk
 
 
 @asynccontextmanager
@@ -24,7 +24,7 @@ async def open_tokens(config: Config) -> AsyncIterator[TokenDesk]:
 
     Raises ConfigError without a secret key.
     """
-    from replicator.service.tokens import TokenDesk
+    from replicator.service.access.tokens import TokenDesk
     from replicator.store.tokens import Tokens
 
     keys = _require_secret_keys(config, "tokens")
@@ -38,7 +38,7 @@ async def open_credentials(config: Config) -> AsyncIterator[CredentialDesk]:
 
     Raises ConfigError without a secret key.
     """
-    from replicator.service.credentials import CredentialDesk
+    from replicator.service.access.credentials import CredentialDesk
     from replicator.store.credentials import Credentials
 
     keys = _require_secret_keys(config, "kept credentials")
@@ -55,7 +55,7 @@ def secret_keys(config: Config) -> SecretKeys | None:
 
 def _require_secret_keys(config: Config, purpose: str) -> SecretKeys:
     """Read the secret key. Raises ConfigError, with the way to one, if there is none."""
-    from replicator.service.secret_key import HOW_TO_MAKE
+    from replicator.service.access.secret_key import HOW_TO_MAKE
 
     keys = secret_keys(config)
     if keys is None:

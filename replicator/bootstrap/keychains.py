@@ -82,7 +82,7 @@ def _cloud_keychain(clouds: Mapping[str, Cloud]) -> Keychain:
 def _stored_keychain(config: Config, names: Mapping[str, str]) -> Keychain:
     """Build what finds credentials in the database, which is opened for each look."""
     from replicator.bootstrap.kept_secrets import open_credentials
-    from replicator.service.credentials import StoredKeychain
+    from replicator.service.access.credentials import StoredKeychain
 
     async def reveal(name: str, registry: str) -> Credentials:
         async with open_credentials(config) as desk:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from replicator.bootstrap.clock import now
 from replicator.bootstrap.registries import open_registries
-from replicator.service.one_off import OneOff
+from replicator.service.running.one_off import OneOff
 from replicator.transfer.copy import Transfer
 from replicator.transfer.inventory import MemoryInventory
 

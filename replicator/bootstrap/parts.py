@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from replicator.values import dataclass
 
 if TYPE_CHECKING:
-    from replicator.service.heeding import Act
-    from replicator.service.serving import Loop
+    from replicator.service.scheduling.heeding import Act
+    from replicator.service.scheduling.serving import Loop
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from replicator.bootstrap.databases import open_database, open_existing, open_re
 
 if TYPE_CHECKING:
     from replicator.config import Config
-    from replicator.service.rulebook import Rulebook
+    from replicator.service.rules.rulebook import Rulebook
     from replicator.store.audit_trail import Audit
     from replicator.store.queue import Queue
     from replicator.store.runs import Runs
@@ -22,7 +22,7 @@ async def open_rulebook(config: Config, *, writes: bool = False) -> AsyncIterato
 
     Whoever *writes* needs one: an embedded database is made on the spot.
     """
-    from replicator.service.rulebook import NoRules, Rulebook
+    from replicator.service.rules.rulebook import NoRules, Rulebook
     from replicator.store.rules import Rules
 
     async with open_database(config) if writes else open_existing(config) as database:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from replicator.registry.keychain import Keychain
     from replicator.registry.pull_budget import SharedPulls
     from replicator.registry.settings import Credentials, RegistrySettings
-    from replicator.service.protocols import Repository
-    from replicator.service.registries import Registries
+    from replicator.service.outside.protocols import Repository
+    from replicator.service.outside.registries import Registries
 
 
 @asynccontextmanager
@@ -38,7 +38,7 @@ async def open_registries(
 
     *facts* are from earlier checks; *pulls* says what others draw on the same limits.
     """
-    from replicator.service.registries import Registries
+    from replicator.service.outside.registries import Registries
 
     entries = {
         name: with_proxy(entry.settings, os.environ) for name, entry in config.registries.items()
@@ -93,7 +93,7 @@ async def check_login(config: Config, name: str, credentials: Credentials) -> bo
 async def check_listable(config: Config, rules: Sequence[Rule]) -> None:
     """Make sure that the patterns of *rules* can be listed. Raises ConfigError."""
     from replicator.events import ignore
-    from replicator.service.listable import check_listable
+    from replicator.service.looking.listable import check_listable
 
     async with open_registries(config, listener=ignore) as registries:
         await check_listable(rules, registries)

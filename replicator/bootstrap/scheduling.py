@@ -9,9 +9,9 @@ from replicator.bootstrap.clock import now
 from replicator.bootstrap.parts import Part
 from replicator.notify.delivery import Delivery
 from replicator.notify.notifier import Notifier
-from replicator.service.alarm import ClockAlarm
-from replicator.service.housekeeping import Housekeeping
-from replicator.service.scheduler import Scheduler
+from replicator.service.scheduling.alarm import ClockAlarm
+from replicator.service.scheduling.housekeeping import Housekeeping
+from replicator.service.scheduling.scheduler import Scheduler
 from replicator.store.fires import Fires
 from replicator.store.notices import RULES
 from replicator.store.notifications import Notifications
@@ -21,9 +21,9 @@ from replicator.store.retention import Keep, Retention
 if TYPE_CHECKING:
     from replicator.bootstrap.service import Service
     from replicator.config import Config
-    from replicator.service.engine import Engine
     from replicator.service.hooks.desk import HookDesk
-    from replicator.service.probes import Probes
+    from replicator.service.processes.engine import Engine
+    from replicator.service.processes.probes import Probes
 
 
 def scheduling(

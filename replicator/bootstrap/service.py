@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from replicator.bootstrap.databases import open_database, runs_of, unfinished_of
 from replicator.bootstrap.kept_registries import with_kept_registries
 from replicator.bootstrap.registries import open_registries
-from replicator.service.lease import Lease, not_needed
-from replicator.service.probes import Probes, both
-from replicator.service.rulebook import Rulebook
-from replicator.service.runner import RunLimits, Runner
+from replicator.service.processes.lease import Lease, not_needed
+from replicator.service.processes.probes import Probes, both
+from replicator.service.rules.rulebook import Rulebook
+from replicator.service.running.runner import RunLimits, Runner
 from replicator.store.inventory import LedgerInventory
 from replicator.store.ledger import Ledger
 from replicator.store.notes import TagNotes
@@ -26,8 +26,8 @@ from replicator.values import dataclass
 if TYPE_CHECKING:
     from replicator.config import Config
     from replicator.events import Listener
-    from replicator.service.registries import Registries
-    from replicator.service.verifying import Verifier
+    from replicator.service.looking.verifying import Verifier
+    from replicator.service.outside.registries import Registries
     from replicator.store.database import Database
     from replicator.store.runs import Runs
 
@@ -96,6 +96,6 @@ async def open_service(
 
 def verifier(service: Service) -> Verifier:
     """Build what looks whether things are as they were published."""
-    from replicator.service.verifying import Verifier
+    from replicator.service.looking.verifying import Verifier
 
     return Verifier(Ledger(service.database), service.registries.repository)

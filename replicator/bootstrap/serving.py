@@ -14,12 +14,12 @@ from replicator.bootstrap.watching import watching
 from replicator.bootstrap.working import working
 from replicator.config.webhooks import webhook_secrets
 from replicator.errors import ConfigError
-from replicator.service.carried_engine import ProcrastinateEngine
-from replicator.service.engine import Engine, LocalEngine
-from replicator.service.heeding import heed
 from replicator.service.hooks.desk import HookDesk
-from replicator.service.probes import Probes
-from replicator.service.serving import Role, Serving
+from replicator.service.processes.carried_engine import ProcrastinateEngine
+from replicator.service.processes.engine import Engine, LocalEngine
+from replicator.service.processes.probes import Probes
+from replicator.service.scheduling.heeding import heed
+from replicator.service.scheduling.serving import Role, Serving
 from replicator.store.carrier import QUEUE, TASK
 from replicator.store.dirty import DirtyRepositories
 from replicator.store.owner import Owner
@@ -30,7 +30,7 @@ from replicator.values import dataclass
 
 if TYPE_CHECKING:
     from replicator.config import Config
-    from replicator.service.rulebook import Rulebook
+    from replicator.service.rules.rulebook import Rulebook
     from replicator.store.database import Database
     from replicator.telemetry.live import LiveRuns
     from replicator.telemetry.metrics import Metrics

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 from replicator.bootstrap.databases import unfinished_of
 from replicator.bootstrap.parts import Part
-from replicator.service.item_runner import ItemRunner
-from replicator.service.old_uploads import OldUploads
-from replicator.service.shared_limits import SharedLimits
-from replicator.service.signs_of_life import SignsOfLife
-from replicator.service.worker import Worker
+from replicator.service.items.item_runner import ItemRunner
+from replicator.service.processes.shared_limits import SharedLimits
+from replicator.service.processes.signs_of_life import SignsOfLife
+from replicator.service.processes.worker import Worker
+from replicator.service.scheduling.old_uploads import OldUploads
 from replicator.store.items import Items
 from replicator.store.notices import CANCELLED
 
 if TYPE_CHECKING:
     from replicator.bootstrap.service import Service
     from replicator.bootstrap.watching import Watched
-    from replicator.service.engine import Engine
-    from replicator.service.probes import Probes
+    from replicator.service.processes.engine import Engine
+    from replicator.service.processes.probes import Probes
     from replicator.store.owner import Owner
     from replicator.store.services import Services
 

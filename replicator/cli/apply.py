@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from replicator.planning.rule import Rule
-    from replicator.service.rule_changes import Difference
+    from replicator.service.rules.rule_changes import Difference
 
 EXAMPLES: Final = examples("replicate apply rules.toml", "replicate apply rules.yaml --prune --yes")
 
@@ -41,7 +41,7 @@ def apply(
     """
     from replicator.cli.running import run_async
     from replicator.config.rule_file import read_rule_file
-    from replicator.service.rule_places import naming_file
+    from replicator.service.rules.rule_places import naming_file
 
     wanted = read_rule_file(file)
     with naming_file(file, wanted):

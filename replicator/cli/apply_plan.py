@@ -16,8 +16,8 @@ from replicator.cli.session import Session, session_of
 from replicator.errors import ConfigError
 
 if TYPE_CHECKING:
-    from replicator.service.plan_file import PlannedRule
-    from replicator.service.report import RunReport
+    from replicator.service.records.plan_file import PlannedRule
+    from replicator.service.records.report import RunReport
 
 EXAMPLES: Final = examples("replicate plan --out plan.json", "replicate apply-plan plan.json")
 _TRIGGER: Final = "reviewed plan"
@@ -37,8 +37,8 @@ def apply_plan(
     from replicator.cli.output import STDOUT, check_report, write_report
     from replicator.cli.reports import complain_of, run_text
     from replicator.cli.running import run_async
-    from replicator.service.plan_file import plan_from_document
-    from replicator.service.report import exit_code, to_json
+    from replicator.service.records.plan_file import plan_from_document
+    from replicator.service.records.report import exit_code, to_json
 
     check_report(report)
     planned = plan_from_document(_read(file), where=str(file))
@@ -59,7 +59,7 @@ def write_plan(reports: Sequence[RunReport], file: Path) -> None:
     from datetime import UTC, datetime
 
     from replicator.cli.output import write_report
-    from replicator.service.plan_file import plan_to_document
+    from replicator.service.records.plan_file import plan_to_document
 
     write_report(plan_to_document(reports, now=datetime.now(UTC)), str(file))
 

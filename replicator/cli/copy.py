@@ -16,7 +16,7 @@ from replicator.cli.session import Session, session_of
 if TYPE_CHECKING:
     from replicator.oci.platform import Platform
     from replicator.oci.reference import Reference
-    from replicator.service.one_off import CopyReport
+    from replicator.service.running.one_off import CopyReport
     from replicator.transfer.order import Result
 
 EXAMPLES: Final = examples(
@@ -61,7 +61,7 @@ def copy(
     from replicator.cli.running import run_async
     from replicator.oci.platform import Platform
     from replicator.oci.reference import Reference
-    from replicator.service.report import exit_code, to_json
+    from replicator.service.records.report import exit_code, to_json
 
     check_report(report)
     work = _copy(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from replicator.registry.settings import Credentials
-    from replicator.service.credentials import Rekeyed
+    from replicator.service.access.credentials import Rekeyed
     from replicator.store.credentials import CredentialRecord
 
 app = group("Keep logins of registries in the database, sealed with the secret key.")

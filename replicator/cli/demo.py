@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from replicator.cli.narrator import Narrator
     from replicator.config import Config
     from replicator.demo.stage import Stage
-    from replicator.service.report import RunReport
+    from replicator.service.records.report import RunReport
 
 EXAMPLES: Final = examples("replicate demo", "replicate demo --dir try")
 _DATABASE: Final = "replicator.db"
@@ -148,7 +148,7 @@ def _show_requests(stage: Stage, tell: Narrator) -> None:
 
 
 def _require_success(reports: Sequence[RunReport]) -> None:
-    from replicator.service.report import exit_code
+    from replicator.service.records.report import exit_code
 
     if code := exit_code(reports):
         raise typer.Exit(code)

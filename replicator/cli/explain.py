@@ -15,7 +15,7 @@ from replicator.cli.session import Session, session_of
 
 if TYPE_CHECKING:
     from replicator.oci.reference import Reference
-    from replicator.service.explaining import Explanation, Place
+    from replicator.service.looking.explaining import Explanation, Place
 
 EXAMPLES: Final = examples(
     "replicate explain docker.io/library/alpine:3.20",

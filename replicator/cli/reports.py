@@ -11,7 +11,7 @@ from replicator.cli.output import table_lines
 from replicator.cli.text import plural, seconds_text, size_text
 from replicator.oci.reference import Tag
 from replicator.planning.plan import Action, Decision
-from replicator.service.report import RunReport
+from replicator.service.records.report import RunReport
 from replicator.transfer.order import Tally
 
 REPORT_HEADER: Final = (

@@ -13,7 +13,7 @@ from replicator.cli.options import Detach, Report, Run
 from replicator.cli.session import Session, session_of
 
 if TYPE_CHECKING:
-    from replicator.service.report import RunReport
+    from replicator.service.records.report import RunReport
 
 RETRY_EXAMPLES: Final = examples(
     "replicate runs retry 20260314-03",
@@ -63,8 +63,8 @@ async def _carry_out(
 ) -> tuple[Sequence[RunReport], Collection[tuple[str, str]]]:
     from replicator.cli.progress import FailedTags, shown_progress
     from replicator.events import to_all
-    from replicator.service.desk import again
-    from replicator.service.only import Only
+    from replicator.service.desks.desk import again
+    from replicator.service.looking.only import Only
 
     config, failures = session.config(), FailedTags()
     with shown_progress(verbosity=session.verbosity) as progress:

@@ -162,7 +162,7 @@ async def _remove(session: Session, name: str) -> None:
 
 
 async def _find(session: Session, name: str) -> Rule:
-    from replicator.service.rule_changes import refuse_file_rule
+    from replicator.service.rules.rule_changes import refuse_file_rule
 
     rule = (await _all(session, [name]))[0]
     refuse_file_rule(rule)

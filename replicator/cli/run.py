@@ -16,7 +16,7 @@ from replicator.cli.options import Detach, Json, Report
 from replicator.cli.session import Session, session_of
 
 if TYPE_CHECKING:
-    from replicator.service.report import RunReport
+    from replicator.service.records.report import RunReport
     from replicator.store.records import RunRecord
 
 RUN_EXAMPLES: Final = examples(
@@ -84,7 +84,7 @@ def show_runs(
     from replicator.cli.messages import say
     from replicator.cli.output import STDOUT, write_report
     from replicator.cli.reports import complain_of
-    from replicator.service.report import exit_code, to_json
+    from replicator.service.records.report import exit_code, to_json
 
     show = say if report == STDOUT else print
     for each in reports:
@@ -123,7 +123,7 @@ def plan(
     from replicator.cli.apply_plan import write_plan
     from replicator.cli.output import check_report, print_json
     from replicator.cli.reports import complain_of, plan_json, plan_text
-    from replicator.service.report import exit_code
+    from replicator.service.records.report import exit_code
 
     if out is not None:
         check_report(str(out))

@@ -35,7 +35,11 @@ def list_runs(
     limit: Annotated[int, typer.Option(min=1, help="How many, at most.")] = 20,
     json: Json = False,
 ) -> None:
-    """List the latest runs, newest first."""
+    """List the latest runs, newest first.
+
+    TOOK is the time from the beginning of a run to its end. If workers share it, some of that may
+    be waiting: for one that has time, or until a registry allows more.
+    """
     from replicator.cli.history import RUN_HEADER, run_json, run_row
     from replicator.cli.output import print_json, print_table
     from replicator.cli.running import run_async

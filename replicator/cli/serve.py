@@ -13,7 +13,7 @@ from replicator.cli.session import session_of
 if TYPE_CHECKING:
     from replicator.config import Config
     from replicator.config.values import Listen
-    from replicator.service.serving import Role
+    from replicator.service.scheduling.serving import Role
 
 EXAMPLES: Final = examples(
     "replicate serve",
@@ -55,7 +55,7 @@ def serve(
 
 def _roles(names: Sequence[str]) -> frozenset[Role]:
     """Return the roles of these names; none if it is all."""
-    from replicator.service.serving import Role
+    from replicator.service.scheduling.serving import Role
 
     if not set(names) <= {*Role, "all"}:
         raise typer.BadParameter(

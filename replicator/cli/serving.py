@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
 from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from replicator import __version__, bootstrap
+from replicator.cli.memory import collect_often, limit_arenas
 from replicator.cli.session import Session
 
 if TYPE_CHECKING:
@@ -19,12 +19,10 @@ if TYPE_CHECKING:
 
     from replicator.config import Config
     from replicator.config.values import Listen
-    from replicator.service.probes import Probes
-    from replicator.service.serving import Role
+    from replicator.service.processes.probes import Probes
+    from replicator.service.scheduling.serving import Role
 
 _log = logging.getLogger("replicator")
-
-_COLLECTIONS: Final = (5_000, 10, 10)
 
 
 def serve_until_told(
@@ -36,6 +34,7 @@ def serve_until_told(
     probes: Probes | None = None,
 ) -> None:
     """Serve rules, and answer at *address*, until SIGTERM or Ctrl-C."""
+    limit_arenas()
     with asyncio.Runner(loop_factory=bootstrap.new_event_loop) as runner:
         runner.run(_serve(session, config, address, roles, probes))
 
@@ -53,7 +52,7 @@ async def _serve(
     from replicator.api.watching import watch
     from replicator.office import open_office
     from replicator.page.app import page_routes
-    from replicator.service.serving import Role
+    from replicator.service.scheduling.serving import Role
     from replicator.telemetry.logging import set_up_logs
 
     set_up_logs(verbose=session.verbosity > 0)
@@ -79,7 +78,7 @@ async def _serve(
                 "on": listening,
                 "roles": sorted(served.roles),
             }
-            _collect_often()
+            collect_often()
             _log.info("serving", extra=about)
             await served.serving.run(stop, grace=config.service.grace.total_seconds())
             served.live.close()
@@ -89,16 +88,6 @@ async def _serve(
 def _has_login(config: Config) -> bool:
     """Say whether anybody can be known: by a token, or by whom a provider signs in."""
     return bootstrap.secret_keys(config) is not None or config.service.oidc is not None
-
-
-def _collect_often() -> None:
-    """Look for garbage more often than a command does, which ends before it matters.
-
-    What was loaded stays, and is not looked through again and again.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_COLLECTIONS)
 
 
 def _stop_on_signals() -> asyncio.Event:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from replicator.planning.backoff import Failing
     from replicator.planning.error_budget import ErrorBudget
-    from replicator.service.status import RuleStatus
+    from replicator.service.rules.status import RuleStatus
     from replicator.store.records import ActionRecord
 
 EXAMPLES: Final = examples("replicate status", "replicate status --json | jq .rules[].lag_seconds")

@@ -83,7 +83,7 @@ async def _create(
     session: Session, name: str, role: str, patterns: list[str] | None, expires: str
 ) -> tuple[str, TokenRecord]:
     from replicator.config import values
-    from replicator.service.identity import Role
+    from replicator.service.access.identity import Role
 
     chosen = values.one_of(Role)(role, "--role")
     lifetime = values.duration(expires, "--expires")

@@ -18,8 +18,8 @@ from replicator.cli.session import Session, session_of
 
 if TYPE_CHECKING:
     from replicator.planning.rule import Rule
-    from replicator.service.report import RunReport
-    from replicator.service.verifying import Finding
+    from replicator.service.looking.verifying import Finding
+    from replicator.service.records.report import RunReport
 
 EXAMPLES: Final = examples(
     "replicate verify", "replicate verify base-images --repair", "replicate verify --json"
@@ -86,7 +86,7 @@ async def _verify(
 
 def _tell_left(rules: Sequence[Rule], wrong: Sequence[Finding]) -> None:
     """Say of each tag that is not repaired why that is."""
-    from replicator.service.verifying import why_left
+    from replicator.service.looking.verifying import why_left
 
     by_name = {rule.name: rule for rule in rules}
     for each in wrong:
@@ -107,7 +107,7 @@ def _lines(findings: Sequence[Finding]) -> list[str]:
 
 
 def _document(findings: Sequence[Finding], reports: Sequence[RunReport]) -> dict[str, Any]:
-    from replicator.service.report import to_json
+    from replicator.service.records.report import to_json
 
     return {
         "tags": len(findings),

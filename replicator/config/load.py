@@ -14,6 +14,7 @@ from replicator.config.model import Config, ServiceSettings
 from replicator.config.registries import read_registries
 from replicator.config.rules import read_rules
 from replicator.config.table import Keys, Table
+from replicator.config.toml_hints import Slip, encoding_hint, hint
 from replicator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -137,7 +138,9 @@ def parse_toml_of(content: bytes, file: str) -> dict[str, Any]:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{file}:{line}: is not UTF-8 text") from None
+        raise ConfigError(
+            f"{file}:{line}: is not UTF-8 text{_behind(encoding_hint(content))}"
+        ) from None
     # Not only TOMLDecodeError: numbers of thousands of digits and lists in thousands of lists
     # meet limits of Python.
     except (ValueError, RecursionError) as error:
@@ -155,13 +158,25 @@ def read_bytes(file: Path) -> bytes:
 
 
 def _syntax_error(file: str, content: str, message: str) -> str:
+    # As the library counts them; what else Python takes for the end of a line is none in TOML.
+    lines = content.replace("\r\n", "\n").split("\n")
     if found := _TOML_PLACE.fullmatch(message):
-        return f"{file}:{found[2]}:{found[3]}: {found[1]}"
-    reason, at_end, _ = message.partition(" (at end of document)")
-    if not at_end:
-        return f"{file}: {reason}"
-    lines = content.splitlines() or [""]
-    return f"{file}:{len(lines)}:{len(lines[-1]) + 1}: {reason}"
+        reason, number, column = found[1], int(found[2]), int(found[3])
+    else:
+        reason, at_end, _ = message.partition(" (at end of document)")
+        if not at_end:
+            return f"{file}: {reason}"
+        if len(lines) > 1 and not lines[-1]:
+            lines.pop()
+        number, column = len(lines), len(lines[-1]) + 1
+    above = "".join(f"{line}\n" for line in lines[: number - 1])
+    said = hint(Slip(reason, above, lines[number - 1], column - 1))
+    said = said or encoding_hint(content.encode())
+    return f"{file}:{number}:{column}: {reason}{_behind(said)}"
+
+
+def _behind(said: str) -> str:
+    return f"; {said}" if said else ""
 
 
 def _below(folder: Path, url: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from replicator.config import values
+from replicator.config.rule_patterns import read_rule_patterns
 from replicator.config.table import Keys, Table
 from replicator.errors import ConfigError
 from replicator.notify.settings import Channel, ChannelKind, Secret
@@ -29,7 +30,7 @@ def notify_table(folder: Path) -> Table:
         "url_env": values.text,
         "url_file": file,
         "on": values.list_of(values.one_of(Occasion)),
-        "rules": values.list_of(values.text),
+        "rules": read_rule_patterns,
         "template": values.text,
         "secret_env": values.text,
         "secret_file": file,
@@ -60,8 +61,8 @@ def read_channels(value: Any, where: str, folder: Path) -> tuple[Channel, ...]:
 
 def _channel(value: Any, number: int, where: str, table: Table) -> Channel:
     name = value.get("name") if isinstance(value, dict) else None
-    shown = f'"{values.printable(name)}"' if isinstance(name, str) else f"[{number}]"
-    place = f"{where} notify {shown}:"
+    shown = f' "{values.printable(name)}"' if isinstance(name, str) else f"[{number}]"
+    place = f"{where} notify{shown}:"
     given = table(value, place)
     for key in ("name", "kind"):
         if key not in given:
@@ -110,7 +111,6 @@ def _check(channel: Channel, where: str) -> None:
         raise ConfigError(f"{where} url: expected {schemes[0]}://HOST… or {schemes[1]}://HOST…")
     if channel.kind is ChannelKind.ALERTMANAGER and Occasion.CHANGE in channel.on:
         raise ConfigError(f'{where} on: "change" is no alert; an Alertmanager takes the others')
-    channel.is_about("")
     if channel.template:
         from replicator.notify.message import check_template
 

@@ -7,13 +7,13 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from replicator.config import values
+from replicator.config.rule_patterns import read_rule_patterns
 from replicator.config.table import Table
-from replicator.errors import ConfigError, InvalidValue
+from replicator.errors import ConfigError
 from replicator.notify.settings import Secret
 from replicator.oidc.origins import origin_of
 from replicator.oidc.settings import Grant, OidcSettings
-from replicator.planning.patterns import Glob
-from replicator.service.identity import Role
+from replicator.service.access.identity import Role
 
 _EXAMPLE: Final = '[service.oidc] and below it issuer = "https://…"'
 _GRANT: Final = Table(
@@ -81,14 +81,9 @@ def _grant(value: Any, where: str) -> Grant:
 
 
 def _patterns(value: Any, where: str) -> tuple[str, ...]:
-    patterns = values.list_of(values.text)(value, where)
+    patterns = read_rule_patterns(value, where)
     if not patterns:
         raise ConfigError(f"{where}: no pattern matches no rule; leave it out for all")
-    for pattern in patterns:
-        try:
-            Glob.of_tags(pattern, where=where)
-        except InvalidValue as error:
-            raise ConfigError(str(error)) from None
     return patterns
 
 

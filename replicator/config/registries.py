@@ -163,26 +163,29 @@ def _credential(given: dict[str, Any] | None, where: str) -> CredentialSource | 
 
 
 def _check_credential(given: dict[str, Any], where: str) -> None:
-    for alone in ("cloud", "stored"):
-        if alone in given:
-            if others := sorted(given.keys() - {alone}):
-                raise ConfigError(
-                    f"{where}: {alone} and {others[0]} say the same; keep one of them"
-                )
-            return
     for name in _SECRETS:
-        ways = [key for key in (name, f"{name}_env", f"{name}_file") if key in given]
+        ways = _ways(name, given)
         if len(ways) > 1:
             raise ConfigError(f"{where}: {' and '.join(ways)} say the same; keep one of them")
-    has_password = any(key.startswith("password") for key in given)
-    has_token = any(key.startswith("identity_token") for key in given)
-    if not has_password and not has_token:
+    ways = [way for name in ("cloud", "stored", *_SECRETS) for way in _ways(name, given)]
+    if not ways:
         raise ConfigError(
             f"{where}: has no secret; add password_env, password_file, identity_token_file, "
             "cloud or stored"
         )
-    if has_password and "username" not in given:
+    if len(ways) > 1:
+        raise ConfigError(
+            f"{where}: {ways[0]} and {ways[1]} are two ways to log in; keep one of them"
+        )
+    if ways[0] in ("cloud", "stored") and "username" in given:
+        raise ConfigError(f"{where}: {ways[0]} says who logs in; leave username out")
+    if ways[0].startswith("password") and "username" not in given:
         raise ConfigError(f"{where}: a password needs a username; add it")
+
+
+def _ways(name: str, given: dict[str, Any]) -> list[str]:
+    """Return by which keys *given* has the secret *name*."""
+    return [key for key in (name, f"{name}_env", f"{name}_file") if key in given]
 
 
 def _check_quotes(host: str, given: Any, keys: Keys, where: str) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from replicator.config.model import Config
 from replicator.errors import ConfigError
-from replicator.service.secret_key import SecretKeys, read_keys
+from replicator.service.access.secret_key import SecretKeys, read_keys
 
 _VARIABLE: Final = "REPLICATOR_SECRET_KEY"
 

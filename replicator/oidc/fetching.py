@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import socket
+import ssl
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -43,20 +46,19 @@ async def _ask(method: str, url: str, **how: Any) -> tuple[int, Mapping[str, Any
             httpx.AsyncClient(follow_redirects=False, timeout=_LONGEST) as client,
             client.stream(method, url, **how) as answer,
         ):
-            return answer.status_code, _object(await _body(answer), url)
+            return answer.status_code, _object(await _body(answer, url), url)
     except TimeoutError:
         raise ProviderUnavailable(f"{_host(url)} did not answer in {_LONGEST:.0f} s") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        what = type(error).__name__
-        raise ProviderUnavailable(f"{_host(url)} cannot be reached ({what})") from None
+        raise ProviderUnavailable(f"{_host(url)} cannot be reached: {_reason(error)}") from None
 
 
-async def _body(answer: httpx.Response) -> bytes:
+async def _body(answer: httpx.Response, url: str) -> bytes:
     body = bytearray()
     async for part in answer.aiter_bytes():
         body += part
         if len(body) > _LARGEST:
-            raise ProviderUnavailable(f"{answer.url.host} sent more than {_LARGEST} bytes")
+            raise ProviderUnavailable(f"{_host(url)} sent more than {_LARGEST} bytes")
     return bytes(body)
 
 
@@ -71,4 +73,22 @@ def _object(body: bytes, url: str) -> Mapping[str, Any]:
 
 
 def _host(url: str) -> str:
-    return httpx.URL(url).host
+    """Return host and port, as somebody has to look for them in a firewall."""
+    parts = httpx.URL(url)
+    host = f"[{parts.host}]" if ":" in parts.host else parts.host
+    return f"{host}:{parts.port or (80 if parts.scheme == 'http' else 443)}"
+
+
+def _reason(error: BaseException) -> str:
+    """Return what the system says below the library's error; no part of the address is in it."""
+    found: BaseException | None = error
+    while found is not None:
+        match found:
+            case ssl.SSLCertVerificationError():
+                return f"its certificate is not trusted ({found.verify_message})"
+            case socket.gaierror():
+                return f"the host is not known ({found.strerror})"
+            case OSError(errno=int(number)) if not isinstance(found, ssl.SSLError):
+                return os.strerror(number).lower()
+        found = found.__cause__ or found.__context__
+    return type(error).__name__

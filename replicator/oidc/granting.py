@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from replicator.errors import AccessDenied
 from replicator.oidc.settings import Grant, OidcSettings
-from replicator.service.identity import Identity, Role
+from replicator.service.access.identity import Identity, Role
 
 # No token can be called so, and nobody in the audit is taken for somebody else.
 PREFIX: Final = "oidc:"

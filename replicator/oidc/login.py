@@ -16,7 +16,7 @@ from replicator.oidc import fetching, granting, id_token
 from replicator.oidc.attempt import Attempt
 from replicator.oidc.provider import Endpoints, Provider
 from replicator.oidc.settings import OidcSettings
-from replicator.service.identity import Identity
+from replicator.service.access.identity import Identity
 from replicator.values import dataclass
 
 _SHOWN: Final = 200

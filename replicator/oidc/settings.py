@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from replicator.notify.settings import Secret
-from replicator.service.identity import Role
+from replicator.service.access.identity import Role
 from replicator.values import dataclass
 
 # Below the address of the page; the provider has to know the second one.

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from replicator.service.page_sessions import LONGEST
+from replicator.service.access.page_sessions import LONGEST
 from replicator.values import dataclass
 
 

@@ -15,8 +15,8 @@ from replicator.page.forms import Form, go_to
 from replicator.page.site import LIMIT, Site, asked
 from replicator.page.visitor import Visitor, visitor_of
 from replicator.registry.settings import Credentials
-from replicator.service.credentials import CredentialDesk
-from replicator.service.identity import Role
+from replicator.service.access.credentials import CredentialDesk
+from replicator.service.access.identity import Role
 
 PATH: Final = "/access/credentials"
 _HOST: Final = re.compile(r"[A-Za-z0-9.:_-]{1,255}", re.ASCII)

@@ -19,7 +19,7 @@ from replicator.oidc.settings import BEGIN, CALLBACK
 from replicator.page.cookie import SESSION
 from replicator.page.rendering import Pages
 from replicator.page.visitor import Visitor
-from replicator.service.page_sessions import SessionDesk
+from replicator.service.access.page_sessions import SessionDesk
 from replicator.store.actor import Actor, acting
 
 SIGN_IN: Final = "/sign-in"

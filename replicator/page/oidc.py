@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
 from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
@@ -24,6 +25,8 @@ from replicator.page.site import Site
 
 if TYPE_CHECKING:
     from replicator.oidc.login import OidcLogin
+
+_log = logging.getLogger(__name__)
 
 # Characters of an address within the page; who was at a longer one begins with the first screen.
 _LONGEST: Final = 1000
@@ -80,6 +83,10 @@ class OidcScreen:
 
     async def _refused(self, request: Request, back: str, error: ReplicatorError) -> Response:
         """Say what is wrong where another try begins; what was under way is over."""
+        login = self._site.office.login
+        issuer = "" if login is None else login.settings.issuer
+        # Who may not sign in can tell it to nobody but those who read this.
+        _log.warning("sign-in failed", extra={"issuer": issuer, "error": str(error)})
         status, _ = meaning_of(error)
         answer = await sign_in_form(self._site, request, status, back=back, error=str(error))
         ATTEMPT.clear(answer)

@@ -14,8 +14,8 @@ from replicator.page.plots import Plot, bars_by_day, spark
 from replicator.page.registry_lines import registry_lines, requests_plot
 from replicator.page.site import LIMIT, Site, asked
 from replicator.page.visitor import visitor_of
-from replicator.service.identity import Identity
-from replicator.service.overview import Standing
+from replicator.service.access.identity import Identity
+from replicator.service.views.overview import Standing
 from replicator.store.traffic import Moved
 
 # In the order in which they are worth a look.

@@ -15,8 +15,8 @@ from replicator.page.registry_lines import RegistryLine, registry_lines, request
 from replicator.page.site import Site
 from replicator.page.visitor import Visitor, visitor_of
 from replicator.registry.probe import Finding
-from replicator.service.identity import Identity, Role
-from replicator.service.registry_views import KnownRegistry
+from replicator.service.access.identity import Identity, Role
+from replicator.service.views.registry_views import KnownRegistry
 from replicator.values import dataclass
 
 # What people look for first; the rest of the settings is below it, as far as it is set.

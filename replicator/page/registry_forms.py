@@ -14,7 +14,7 @@ from replicator.page.mistakes import mistake
 from replicator.page.rendering import quoted
 from replicator.page.site import Site
 from replicator.page.visitor import Visitor, visitor_of
-from replicator.service.identity import Role
+from replicator.service.access.identity import Role
 
 
 class RegistryForms:

@@ -10,10 +10,10 @@ from replicator.office import Office
 from replicator.page import words
 from replicator.page.plots import Plot, bars_by_day
 from replicator.registry.profile import profile_for
-from replicator.service.identity import Identity
-from replicator.service.paging import LARGEST
-from replicator.service.registry_condition import Condition
-from replicator.service.registry_views import KnownRegistry
+from replicator.service.access.identity import Identity
+from replicator.service.views.paging import LARGEST
+from replicator.service.views.registry_condition import Condition
+from replicator.service.views.registry_views import KnownRegistry
 from replicator.store.traffic import Requested
 from replicator.values import dataclass
 

@@ -17,8 +17,8 @@ from replicator.page.visitor import Visitor, visitor_of
 from replicator.planning.error_budget import ALLOWED
 from replicator.planning.plan import Decision
 from replicator.planning.rule import Origin, Rule
-from replicator.service.identity import Role
-from replicator.service.report import RunReport
+from replicator.service.access.identity import Role
+from replicator.service.records.report import RunReport
 
 _RUNS = 20
 _PLANNED = 200

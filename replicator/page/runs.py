@@ -11,7 +11,7 @@ from replicator.page.forms import Form, go_to
 from replicator.page.live import Watch
 from replicator.page.site import LIMIT, Site, asked
 from replicator.page.visitor import Visitor, visitor_of
-from replicator.service.identity import Role
+from replicator.service.access.identity import Role
 from replicator.store.records import Outcome
 
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from replicator.page.forms import Form, go_to
 from replicator.page.site import LIMIT, Site, asked
 from replicator.page.visitor import Visitor, visitor_of
-from replicator.service.identity import Role
+from replicator.service.access.identity import Role
 
 PATH: Final = "/access/sessions"
 

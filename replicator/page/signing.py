@@ -15,7 +15,7 @@ from replicator.page.forms import Form, go_to, read_form
 from replicator.page.gate import SIGN_IN, via
 from replicator.page.site import Site
 from replicator.page.visitor import Visitor
-from replicator.service.identity import Identity
+from replicator.service.access.identity import Identity
 from replicator.store.actor import Actor, acting
 
 

@@ -15,8 +15,8 @@ from replicator.errors import ConfigError, InvalidRequest, ReplicatorError
 from replicator.page.forms import Form, go_to
 from replicator.page.site import LIMIT, Site, asked
 from replicator.page.visitor import Visitor, visitor_of
-from replicator.service.identity import Role
-from replicator.service.tokens import TokenDesk
+from replicator.service.access.identity import Role
+from replicator.service.access.tokens import TokenDesk
 
 PATH: Final = "/access"
 _BETWEEN: Final = re.compile(r"[\s,]+")

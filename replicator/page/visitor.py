@@ -6,7 +6,7 @@ from typing import cast
 
 from starlette.requests import Request
 
-from replicator.service.identity import Identity, Role
+from replicator.service.access.identity import Identity, Role
 from replicator.values import dataclass
 
 

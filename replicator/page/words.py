@@ -8,7 +8,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from replicator.service.overview import Standing
+from replicator.service.views.overview import Standing
 from replicator.store.records import RunState
 
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")

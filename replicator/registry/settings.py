@@ -49,9 +49,8 @@ class Credentials:
 class CredentialSource:
     """Where the credentials of one registry come from, as its configuration says.
 
-    At most one of the three ways to give a password is set, and at most one to give an identity
-    token; with *cloud* none is, and with *stored*, the name of one that the database keeps,
-    neither. Environment and files are read when the credentials are needed, each time anew, so
+    One way to log in is set: one of the three to give a password or of the three to give an
+    identity token, or *cloud*, or *stored*, the name of one that the database keeps. Environment and files are read when the credentials are needed, each time anew, so
     that a rotated secret takes effect without a restart.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -31,7 +31,9 @@ class LastRun:
 class RuleStanding:
     """Of one rule: its newest finished run, when its last good one began, and what is under way.
 
-    Runs that were limited to some tags say nothing of the rule. *failing* is a number of tags.
+    Runs that were limited to some tags say nothing of the rule. *failing* is a number of tags,
+    *failing_since* when the first of them began to fail, and *failing_why* what is wrong with one
+    of those that fail as most of them do.
     """
 
     last: LastRun | None = None
@@ -39,6 +41,8 @@ class RuleStanding:
     active: str | None = None
     active_state: RunState | None = None
     failing: int = 0
+    failing_since: datetime | None = None
+    failing_why: str = ""
 
 
 class RuleStandings:
@@ -65,14 +69,14 @@ class RuleStandings:
             found = await connection.execute(_ACTIVE.where(run.c.rule.in_(names)))
             active = {row.rule: row for row in found}
             found = await connection.execute(_FAILING.where(failing_tag.c.rule.in_(names)))
-            failing = {row.rule: row.number for row in found}
+            failing = _by_rule(found)
         return {
             name: RuleStanding(
                 last.get(name),
                 good.get(name),
                 active[name].id if name in active else None,
                 RunState(active[name].state) if name in active else None,
-                failing.get(name, 0),
+                *_failing(failing.get(name, ())),
             )
             for name in {*last, *good, *active, *failing}
         }
@@ -105,9 +109,28 @@ _LAST: Final = select(
 )
 _LAST_GOOD: Final = select(run.c.rule, run.c.started_at)
 _ACTIVE: Final = select(run.c.rule, run.c.id, run.c.state).where(run.c.finished_at.is_(None))
-_FAILING: Final = select(failing_tag.c.rule, func.count().label("number")).group_by(
-    failing_tag.c.rule
-)
+_FAILING: Final = select(
+    failing_tag.c.rule,
+    func.count().label("number"),
+    func.min(failing_tag.c.since).label("since"),
+    func.min(failing_tag.c.message).label("message"),
+).group_by(failing_tag.c.rule, failing_tag.c.kind)
+
+
+def _by_rule(found: Iterable[Any]) -> dict[str, list[Any]]:
+    rows: dict[str, list[Any]] = {}
+    for row in found:
+        rows.setdefault(row.rule, []).append(row)
+    return rows
+
+
+def _failing(kinds: Sequence[Any]) -> tuple[int, datetime | None, str]:
+    """Add up the tags that fail in different ways, and take the words for the commonest."""
+    if not kinds:
+        return 0, None, ""
+    commonest = max(kinds, key=lambda row: (row.number, row.message))
+    since = min(row.since for row in kinds)
+    return sum(row.number for row in kinds), since, commonest.message
 
 
 def _last(row: Any) -> LastRun:

@@ -15,7 +15,7 @@ from replicator.config import Config, RegistryEntry, ServiceSettings
 from replicator.office import open_office
 from replicator.planning.rule import Rule
 from replicator.registry.settings import CredentialSource, RegistrySettings
-from replicator.service.identity import Identity, Role
+from replicator.service.access.identity import Identity, Role
 from replicator.store.owner import Owner
 from replicator.store.records import ActionError, Outcome, RunState, Totals
 from replicator.store.rules import Rules

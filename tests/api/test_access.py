@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from replicator.api.v1.app import openapi
-from replicator.service.identity import Identity, Role
+from replicator.service.access.identity import Identity, Role
 from replicator.store.rules import Rules
 from tests.api.conftest import a_rule
 

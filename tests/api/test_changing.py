@@ -14,7 +14,7 @@ from replicator import events
 from replicator.api.v1.mounting import api_routes
 from replicator.oci.digest import Digest
 from replicator.oci.reference import Tag
-from replicator.service.identity import Identity, Role
+from replicator.service.access.identity import Identity, Role
 from replicator.store.owner import Owner
 from replicator.store.records import RunState, Totals
 from replicator.store.runs import Runs
@@ -62,7 +62,7 @@ async def test_a_rule_is_made_shown_changed_and_forgotten(api):
     ("change", "field"),
     [
         ({"tags": {"semver": "no range"}}, "tags.semver"),
-        ({"tags": {"include": [1]}}, "tags.include.0"),
+        ({"tags": {"include": [1]}}, "tags.include[1]"),
         ({"shedule": "0 3 * * *"}, "shedule"),
         ({"destinations": []}, "destinations"),
         ({"referrers": "yes"}, "referrers"),

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from replicator.api.v1.doorman import is_loopback, require_safe_address
 from replicator.api.v1.mounting import api_routes, say_who_may_ask
 from replicator.errors import ConfigError
-from replicator.service.identity import Role
+from replicator.service.access.identity import Role
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104
 
@@ -56,6 +56,18 @@ async def test_on_an_address_of_others_nobody_may_ask_without_a_token(served):
             answer = await api.get(path)
             assert answer.status_code == 401
             assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_programs_that_miss_the_version_of_the_api_are_told_where_it_is(served):
+    async with served() as api:
+        answers = [
+            await api.get(f"http://127.0.0.1:8080{path}")
+            for path in ("/api", "/api/v1", "/api/v2/rules")
+        ]
+
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert answer.json()["detail"] == "the API is below /api/v1"
 
 
 async def test_a_service_says_who_may_ask_where_that_is_not_whoever_shows_a_token(office, caplog):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from replicator.service.steps import Step
+from replicator.service.processes.steps import Step
 from replicator.transfer.fail_points import FailPoint
 from tests.chaos.checker import Findings
 from tests.chaos.cluster import wait_until

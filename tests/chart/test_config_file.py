@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from replicator.config.load import load_config
 from replicator.oidc.settings import Grant
-from replicator.service.identity import Role
-from replicator.service.rulebook import check_rules
+from replicator.service.access.identity import Role
+from replicator.service.rules.rulebook import check_rules
 from tests.support.chart import VALUES, objects, of_kind
 
 

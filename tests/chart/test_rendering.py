@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from replicator import __version__
-from replicator.service.serving import Role
+from replicator.service.scheduling.serving import Role
 from tests.support.chart import (
     CHART,
     VALUES,

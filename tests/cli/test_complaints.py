@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from replicator.cli.reports import complain_of
-from replicator.service.report import RunReport
+from replicator.service.records.report import RunReport
 from replicator.store.records import RunState
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)

@@ -17,6 +17,11 @@ destinations = ["registry.example.com/alpine"]
 """
 REGISTRY = '[registries."docker.io"]\n'
 CREDENTIAL = f"{REGISTRY}credential = "
+CHANNEL = '[[notify]]\nname = "ops"\nkind = "slack"\nurl = "https://chat.example.com/x"\n'
+OIDC = (
+    '[service.oidc]\nissuer = "https://login.example.com"\nclient_id = "replicate"\n'
+    'url = "https://replicate.example.com"\n'
+)
 
 SYNTAX = [
     ("[service\n", "config.toml:1:9: Expected ']' at the end of a table declaration"),
@@ -289,7 +294,28 @@ MISTAKES = [
     ),
     (
         f'{CREDENTIAL}{{ cloud = "gcp", username = "me" }}\n',
-        'registries."docker.io".credential: cloud and username say the same; keep one of them',
+        'registries."docker.io".credential: cloud says who logs in; leave username out',
+    ),
+    (
+        f'{CREDENTIAL}{{ username = "me", password_env = "X", identity_token_file = "y" }}\n',
+        'registries."docker.io".credential: password_env and identity_token_file are two ways to '
+        "log in; keep one of them",
+    ),
+    (
+        '[registries."quay.io/team"]\n'
+        'credential = { username = "me", password = "s3cret", identity_token = "s3cret" }\n',
+        'registries."quay.io/team".credential: password and identity_token are two ways to '
+        "log in; keep one of them",
+    ),
+    (
+        f'{CREDENTIAL}{{ stored = "hub", password_file = "y", username = "me" }}\n',
+        'registries."docker.io".credential: stored and password_file are two ways to log in; '
+        "keep one of them",
+    ),
+    (
+        f'{CREDENTIAL}{{ cloud = "gcp", stored = "hub" }}\n',
+        'registries."docker.io".credential: cloud and stored are two ways to log in; '
+        "keep one of them",
     ),
     (
         f'{CREDENTIAL}{{ cloud = "google" }}\n',
@@ -307,6 +333,33 @@ MISTAKES = [
     (
         '[registries."quay.io/team"]\n',
         'registries."quay.io/team": an entry for a path is for its credential; add it',
+    ),
+    # Entries of lists are counted from 1, whichever list it is.
+    (
+        '[[rules]]\nname = "a"\nsource = "b"\ndestinations = ["c.io/d"]\n[[rules]]\nname = 5\n',
+        "rules[2]: name: expected text in quotes, got the number 5",
+    ),
+    (
+        '[[rules]]\nname = "base"\nsource = "a"\ndestinations = ["c.io/d", 5]\n',
+        'rule "base": destinations[2]: expected text in quotes, got the number 5',
+    ),
+    (
+        f'{CHANNEL}[[notify]]\nkind = "slack"\n',
+        'notify[2]: name: is missing; write for example [[notify]] and below it name = "…", '
+        'kind = "slack"',
+    ),
+    (
+        f'{CHANNEL}on = ["failure", "lag", "success"]\n',
+        'notify "ops": on[3]: expected one of "failure", "recovery", "lag", "change", '
+        'got the text "success"',
+    ),
+    (
+        f'{CHANNEL}rules = ["base-*", "[a"]\n',
+        'notify "ops": rules: pattern "[a": the "[" has no "]"',
+    ),
+    (
+        f'{OIDC}grants = [{{ value = "a", role = "admin" }}, {{ value = "b" }}]\n',
+        'service.oidc.grants[2].role: is missing; write { value = "platform", role = "admin" }',
     ),
     # Rules as a whole.
     (f"{RULE}{RULE}", 'rule "base": two rules have this name; rename one'),

@@ -110,7 +110,8 @@ def test_what_the_example_switches_off_can_be_switched_on(tmp_path: Path, number
     file.write_text("\n".join(lines))
 
     if re.match(
-        "password|key_file|cloud|stored|url_|secret_env|username|sender|to =", lines[number]
+        "password|identity|key_file|cloud|stored|url_|secret_env|username|sender|to =",
+        lines[number],
     ):
         with pytest.raises(ConfigError, match=r"keep one of them|add cert_file|means nothing"):
             load_config(file, {})

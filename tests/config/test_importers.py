@@ -209,6 +209,11 @@ def test_image_syncer(imported, files):
     assert "hunter2" not in text
 
 
+def test_logins_of_image_syncer_are_nothing_without_its_images(imported):
+    with pytest.raises(ConfigError, match=r"0\.yaml: has logins alone; name the file of images"):
+        imported("image-syncer", AUTH)
+
+
 def test_image_syncer_in_one_json_file(imported):
     both = {"auth": {}, "images": {"quay.io/coreos/etcd": "lab.example.com/etcd"}}
 
@@ -238,6 +243,65 @@ def test_dregsy(imported):
     login = document["registries"]["lab.example.com:5000"]["credential"]
     assert login == {"username": "u", "password_env": "LAB_EXAMPLE_COM_5000_PASSWORD"}
     assert "hunter2" not in text
+
+
+FILES = {"regsync": REGSYNC, "skopeo": SKOPEO, "image-syncer": IMAGES, "dregsy": DREGSY}
+
+
+OTHERS = [
+    *((kind, other) for kind in FILES for other in FILES if kind != other),
+    *((kind, "auth") for kind in FILES if kind != "image-syncer"),
+]
+
+
+@pytest.mark.parametrize(("kind", "other"), OTHERS)
+def test_a_file_of_another_tool_is_refused_and_recognised(imported, kind, other):
+    with pytest.raises(ConfigError) as refusal:
+        imported(kind, {**FILES, "auth": AUTH}[other], destination="lab.example.com")
+
+    tool = "image-syncer" if other == "auth" else other
+    assert f"0.yaml: is no file of {kind}: expected " in str(refusal.value)
+    assert str(refusal.value).endswith(f"; it looks like one of {tool}")
+
+
+@pytest.mark.parametrize("kind", sorted(FILES))
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "0.yaml: is empty"),
+        ("- a\n", "expected a mapping"),
+        ("services: {web: {image: nginx}}\nversion: '3'", "0.yaml: is no file of KIND: expected "),
+        ("rules: [{name: a}]", "; it looks like rules of our own, which `replicate apply` takes"),
+        ("a: [1\nb: 2\n", "0.yaml:2:2: is not YAML: "),
+        ("[service]\nlisten = ':80'\n", "0.yaml: is TOML, as our own files are"),
+    ],
+)
+def test_what_is_of_no_tool_is_refused_and_not_taken_for_no_rules(imported, kind, text, said):
+    with pytest.raises(ConfigError) as refusal:
+        imported(kind, text, destination="lab.example.com")
+
+    assert said.replace("KIND", kind) in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (
+            "regsync",
+            "sync: [{source: a, target: b.io/a, type: repository, platforms: [linux/arm64]}]",
+        ),
+        ("regsync", "sync: [{source: a, target: b.io/a, type: image, platform: linux/arm64}]"),
+        ("skopeo", "docker.io: {images: {a: []}}"),
+        ("dregsy", DREGSY),
+    ],
+)
+def test_single_images_of_another_platform_are_remarked_on(imported, kind, text):
+    document, written = imported(kind, text, destination="lab.example.com")
+
+    restricted = [rule for rule in document["rules"] if "platforms" in rule]
+    written = written.replace("\n#  ", "")
+    remark = f"{kind} copies an image that is no index, whatever its platform; here one whose"
+    assert written.count(remark) == len(restricted) > 0
 
 
 REPOSITORY = "sync: [{source: redis, target: lab.example.com/redis, type: repository, %s}]"

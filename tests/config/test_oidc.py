@@ -7,7 +7,7 @@ import pytest
 from replicator.config import load_config
 from replicator.errors import ConfigError
 from replicator.oidc.settings import Grant
-from replicator.service.identity import Role
+from replicator.service.access.identity import Role
 
 GOOD = """\
 [service.oidc]

@@ -100,8 +100,10 @@ async def test_a_notice_that_shows_no_right_secret_changes_nothing(
         large = await send(f"{hooks}/{source.host}", b" " * 1_100_000, Authorization=SECRET)
 
     assert wrong == none == unknown
-    assert [each[0] for each in (wrong, right, other, nonsense, large)] == [404, 202, 202, 400, 413]
+    assert [each[0] for each in (wrong, right, other, nonsense, large)] == [404, 202, 202, 422, 413]
     assert (right[1], other[1]) == ({"marked": 1}, {"marked": 0})
+    codes = [each[1]["code"] for each in (wrong, nonsense, large)]
+    assert codes == ["not_found", "invalid_value", "body_too_large"]
 
 
 async def test_a_secret_that_is_too_short_is_said_in_the_log_and_opens_nothing(

@@ -13,7 +13,7 @@ from replicator.oidc.attempt import Attempt
 from replicator.oidc.granting import identity_of, values_of
 from replicator.oidc.origins import origin_of
 from replicator.oidc.settings import Grant, OidcSettings
-from replicator.service.identity import Role
+from replicator.service.access.identity import Role
 
 ACME = OidcSettings(
     "https://login.example.com",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+import ssl
 import time
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from joserfc.jwk import OctKey
@@ -11,11 +15,13 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from replicator.errors import AccessDenied, NotAuthenticated, ProviderUnavailable
 from replicator.notify.settings import Secret
+from replicator.oidc import fetching
 from replicator.oidc.attempt import Attempt
 from replicator.oidc.login import OidcLogin
 from replicator.oidc.settings import Grant, OidcSettings
-from replicator.service.identity import Role
+from replicator.service.access.identity import Role
 from tests.oidc.fake_provider import CLIENT, fake_provider, key
+from tests.support.certificates import Authority
 
 SECRET = "canary-of-the-client"
 
@@ -236,6 +242,46 @@ async def test_what_is_no_document_is_said_so(provider, body):
 
     with pytest.raises(ProviderUnavailable):
         await sign_in(provider)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "said"),
+    [
+        ("http://127.0.0.1:1", "127.0.0.1:1 cannot be reached: connection refused"),
+        ("http://[::1]:1", "[::1]:1 cannot be reached: "),
+        (
+            "https://no-such-host.invalid",
+            "no-such-host.invalid:443 cannot be reached: the host is not known",
+        ),
+    ],
+)
+async def test_where_nobody_answers_is_said_with_its_port_and_why(issuer, said):
+    with pytest.raises(ProviderUnavailable, match=re.escape(said)):
+        await fetching.get(f"{issuer}/.well-known/openid-configuration")
+
+
+async def test_an_answer_that_is_an_error_is_said_with_its_port(provider):
+    provider.answers["/.well-known/openid-configuration"] = Response(b"{}", 503)
+    port = urlsplit(provider.issuer).port
+
+    with pytest.raises(ProviderUnavailable, match=rf"^127\.0\.0\.1:{port} answered 503"):
+        await sign_in(provider)
+
+
+async def test_a_certificate_that_is_not_trusted_is_said_so(tmp_path):
+    issued = Authority(tmp_path).issue(tmp_path, "server")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(issued.certificate, issued.key)
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", ssl=context)
+    port = server.sockets[0].getsockname()[1]
+
+    async with server:
+        with pytest.raises(ProviderUnavailable) as failure:
+            await fetching.get(f"https://127.0.0.1:{port}/keys")
+
+    assert str(failure.value).startswith(
+        f"127.0.0.1:{port} cannot be reached: its certificate is not trusted ("
+    )
 
 
 async def test_keys_that_cannot_be_used_are_left_aside(provider):

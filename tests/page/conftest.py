@@ -15,7 +15,7 @@ from replicator.errors import NotAuthenticated
 from replicator.office import open_office
 from replicator.page.app import create_page
 from replicator.registry.settings import CredentialSource, RegistrySettings
-from replicator.service.identity import Identity, Role
+from replicator.service.access.identity import Identity, Role
 from replicator.store.owner import Owner
 from replicator.store.services import Services
 from tests.page.world import HARBOR

@@ -28,7 +28,7 @@ from replicator.page.app import create_page
 from replicator.planning.plan import Decision
 from replicator.planning.rule import Rule
 from replicator.registry.settings import Credentials, CredentialSource, RegistrySettings
-from replicator.service.identity import Identity, Role
+from replicator.service.access.identity import Identity, Role
 from replicator.store.actor import Actor, acting
 from replicator.store.owner import Owner
 from replicator.store.records import ActionRecord, Outcome, RunState, Totals

@@ -9,7 +9,7 @@ import pytest
 
 from replicator.page.app import create_page
 from replicator.registry.settings import Credentials
-from replicator.service.identity import Identity, Role
+from replicator.service.access.identity import Identity, Role
 from replicator.store.credentials import Credentials as StoredCredentials
 from replicator.store.registries import KeptRegistries
 from tests.page.conftest import ADMIN, LIMITED, OPERATOR, ORIGIN, VIEWER, Browser

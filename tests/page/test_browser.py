@@ -19,7 +19,7 @@ from replicator.oci.digest import Digest
 from replicator.office import open_office
 from replicator.page.app import create_page
 from replicator.registry.settings import Credentials, RegistrySettings
-from replicator.service.identity import Identity, Role
+from replicator.service.access.identity import Identity, Role
 from replicator.store.owner import Owner
 from replicator.store.records import ActionError, Outcome, RunState, Totals
 from replicator.store.runs import Runs

@@ -120,6 +120,10 @@ async def test_a_run_is_started_shown_and_cancelled(browsing, kept):
     assert again.status_code == 409
     assert "page: olga" in shown.text
     assert "It waits for a worker" in shown.text
+    for page in (shown, over):
+        assert "<dt>Waited</dt>" in page.text
+        assert "<dt>For</dt>" not in page.text
+        assert "<dt>Took</dt>" not in page.text
     assert cancelled.status_code == 303
     assert "cancelled" in over.text
     assert retried.status_code == 422

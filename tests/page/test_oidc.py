@@ -16,7 +16,7 @@ from replicator.notify.settings import Secret
 from replicator.office import open_office
 from replicator.oidc.settings import Grant, OidcSettings
 from replicator.page.app import create_page
-from replicator.service.identity import Role
+from replicator.service.access.identity import Role
 from replicator.store.operating_tables import page_session
 from tests.page.conftest import ORIGIN, Browser
 from tests.support.oidc_provider import CLIENT_ID, CLIENT_SECRET, oidc_provider
@@ -86,6 +86,13 @@ async def sign_in(browser, login, back="/"):
     return await browser.get(await at_provider(begun.headers["location"], login))
 
 
+def told(caplog):
+    """Return what the log says of sign-ins that failed."""
+    records = [each for each in caplog.records if each.getMessage() == "sign-in failed"]
+    assert all(each.levelname == "WARNING" for each in records)
+    return [f"{each.issuer}: {each.error}" for each in records]
+
+
 @pytest.mark.parametrize(
     ("in_id_token", "method"),
     [(True, "client_secret_post"), (False, "none")],
@@ -136,7 +143,7 @@ async def test_a_group_may_be_limited_to_some_rules(visiting, issuer, database):
     assert (activity.status_code, new.status_code) == (403, 403)
 
 
-async def test_whoever_nothing_is_granted_to_is_told_so(visiting, issuer, database):
+async def test_whoever_nothing_is_granted_to_is_told_so(visiting, issuer, database, caplog):
     async with visiting(settings_for(issuer)) as browser:
         answer = await sign_in(browser, "vera")
         page = await browser.get("/")
@@ -146,6 +153,7 @@ async def test_whoever_nothing_is_granted_to_is_told_so(visiting, issuer, databa
     assert answer.status_code == 403
     assert "vera is known to" in answer.text
     assert "nothing is granted here" in answer.text
+    assert ["vera is known to" in line for line in told(caplog)] == [True]
     assert page.status_code == 303
     assert rows == []
 
@@ -242,7 +250,7 @@ async def test_only_the_browser_that_began_can_end_it(visiting, issuer):
     assert all("replicate=" not in str(each.headers) for each in (without, with_another, again))
 
 
-async def test_a_code_counts_once(visiting, issuer):
+async def test_a_code_counts_once(visiting, issuer, caplog):
     async with visiting(settings_for(issuer)) as browser:
         begun = await browser.get("/sign-in/oidc")
         held = browser.client.cookies["replicate-sign-in"]
@@ -255,6 +263,10 @@ async def test_a_code_counts_once(visiting, issuer):
     assert first.status_code == 303
     assert second.status_code == 401
     assert "gives no tokens (400)" in second.text
+    (line,) = told(caplog)
+    assert line.startswith(f"{issuer}: the provider gives no tokens (400): ")
+    assert parse_qs(urlsplit(address).query)["code"][0] not in line
+    assert CLIENT_SECRET not in line
 
 
 async def test_what_the_provider_says_when_it_refuses_is_shown(visiting, issuer):
@@ -271,7 +283,7 @@ async def test_what_the_provider_says_when_it_refuses_is_shown(visiting, issuer)
     assert 'name="next" value="/activity"' in answer.text
 
 
-async def test_a_provider_that_is_away_is_said_so_and_tokens_still_count(visiting):
+async def test_a_provider_that_is_away_is_said_so_and_tokens_still_count(visiting, caplog):
     settings = settings_for("http://127.0.0.1:1")
     async with visiting(settings) as browser:
         form = await browser.get("/sign-in")
@@ -279,8 +291,9 @@ async def test_a_provider_that_is_away_is_said_so_and_tokens_still_count(visitin
 
     assert form.status_code == 200
     assert answer.status_code == 502
-    assert "127.0.0.1 cannot be reached" in answer.text
+    assert "127.0.0.1:1 cannot be reached: connection refused" in answer.text
     assert 'name="token"' in answer.text
+    assert told(caplog) == ["http://127.0.0.1:1: 127.0.0.1:1 cannot be reached: connection refused"]
 
 
 async def test_where_people_can_sign_in_nobody_is_let_in_without(visiting, issuer):

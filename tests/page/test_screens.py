@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from replicator.oci.reference import Tag
 from replicator.planning.rule import Rule
@@ -14,6 +15,7 @@ from replicator.store.owner import Owner
 from replicator.store.records import ActionError, Outcome, RunState, Totals
 from replicator.store.rules import Rules
 from replicator.store.runs import Runs
+from replicator.store.tables import run
 from tests.page.conftest import ADMIN, LIMITED, OPERATOR, VIEWER
 from tests.page.world import HARBOR, add_registries, add_trouble, fill, many
 from tests.store.values import an_action
@@ -41,7 +43,8 @@ async def test_the_overview_says_how_each_rule_is_doing(browsing, failed):
     assert page.status_code == 200
     assert "failing" in row
     assert "56 copied, 4 failed" in row
-    assert "4 failing tags" in row
+    assert re.search(r"4 failing tags, the first <time [^>]+>3 h ago</time>: ", row)
+    assert "storage quota of the project is used up" in row
     assert "<time datetime=" in row
     assert "resting" in page.text.split('id="rule-toolchains"')[1].split("</tr>")[0]
 
@@ -153,6 +156,21 @@ async def test_a_run_shows_tags_found_by_outcome_and_text(browsing, failed):
     assert "2.54.0" in found
     assert "2.20.0" not in found
     assert (odd.status_code, gone.status_code) == (422, 404)
+
+
+async def test_the_wait_for_a_worker_is_no_part_of_what_a_run_took(browsing, database):
+    now = datetime.now(UTC)
+    waited = {"queued_at": now - timedelta(minutes=15), "attempt": 1}
+    kept = Runs(database, Owner.this_process())
+    record = await kept.start(many(1)[0], "schedule", now - timedelta(minutes=5))
+    async with database.writing() as connection:
+        await connection.execute(update(run).where(run.c.id == record.id).values(**waited))
+    await kept.finish(record.id, RunState.SUCCEEDED, Totals(), now - timedelta(minutes=1))
+    async with browsing(ADMIN) as browser:
+        page = (await browser.get(f"/runs/{record.id}")).text
+
+    assert "<dt>Waited</dt><dd>10 min</dd>" in page
+    assert "<dt>Took</dt><dd>4 min</dd>" in page
 
 
 async def test_ten_thousand_tags_come_in_pages(browsing, database):

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from replicator.service.identity import Identity, Role
-from replicator.service.page_sessions import SessionDesk
+from replicator.service.access.identity import Identity, Role
+from replicator.service.access.page_sessions import SessionDesk
 from replicator.store.operating_tables import page_session
 from replicator.store.page_sessions import PageSessions
 from tests.page.conftest import ORIGIN

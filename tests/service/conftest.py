@@ -11,8 +11,8 @@ import pytest
 
 from replicator.planning.rule import Rule, TagSelection
 from replicator.registry.keychain import ConfiguredKeychain
-from replicator.service.registries import Registries
-from replicator.service.runner import RunLimits, Runner
+from replicator.service.outside.registries import Registries
+from replicator.service.running.runner import RunLimits, Runner
 from tests.service.fakes import (
     Clock,
     FakeCopier,

@@ -16,7 +16,7 @@ from replicator.errors import (
 from replicator.events import RequestKind
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.plan import Decision
-from replicator.service.report import exit_code
+from replicator.service.records.report import exit_code
 from replicator.store.records import RunState
 from tests.service.conftest import DESTINATION, SOURCE, rule
 

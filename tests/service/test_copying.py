@@ -8,8 +8,8 @@ from replicator.errors import ConfigError
 from replicator.oci.digest import Digest
 from replicator.oci.platform import Platform
 from replicator.oci.reference import Reference
-from replicator.service.copying import copy_once
-from replicator.service.registries import Registries
+from replicator.service.outside.registries import Registries
+from replicator.service.running.copying import copy_once
 from tests.service.fakes import FakeRegistry
 
 DIGEST = Digest.of(b"1.0")

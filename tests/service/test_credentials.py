@@ -7,8 +7,8 @@ from sqlalchemy import text
 
 from replicator.errors import ConfigError, CredentialNotFound
 from replicator.registry.settings import Credentials
-from replicator.service.credentials import CredentialDesk, StoredKeychain
-from replicator.service.secret_key import read_keys
+from replicator.service.access.credentials import CredentialDesk, StoredKeychain
+from replicator.service.access.secret_key import read_keys
 from replicator.store import credentials as store
 from replicator.store.database import Database
 from tests.service.test_sealing import NEW, OLD

@@ -8,7 +8,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replicator.service.freshness import Freshness
+from replicator.service.looking.freshness import Freshness
 from tests.service.fakes import START
 
 DAY = timedelta(days=1)

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from replicator.errors import LeaseLost
-from replicator.service.lease import LASTS, Lease
-from replicator.service.runner import Runner
-from replicator.service.timing import Timing
+from replicator.service.processes.lease import LASTS, Lease
+from replicator.service.processes.timing import Timing
+from replicator.service.running.runner import Runner
 from replicator.store.abandoned import LEASE
 from replicator.store.records import RunState
 from replicator.transfer.fail_points import FailPoint

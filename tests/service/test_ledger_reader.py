@@ -10,7 +10,7 @@ from replicator.errors import StoreError
 from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.observation import Published
-from replicator.service.ledger_reader import LedgerReader
+from replicator.service.looking.ledger_reader import LedgerReader
 from tests.service.fakes import START, FakeLedger
 
 

@@ -12,8 +12,8 @@ from replicator.layout.layout import open_layout
 from replicator.planning.plan import Decision
 from replicator.planning.rule import Rule, TagSelection
 from replicator.registry.client import open_registry
-from replicator.service.registries import Registries
-from replicator.service.runner import Runner
+from replicator.service.outside.registries import Registries
+from replicator.service.running.runner import Runner
 from replicator.store.database import Database
 from replicator.store.inventory import LedgerInventory
 from replicator.store.ledger import Ledger

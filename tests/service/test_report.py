@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from replicator.errors import ContentMismatch, PullsSpent, RateLimited, ReferrerFailed
-from replicator.service.report import (
+from replicator.service.records.report import (
     COUNTS,
     RunReport,
     TagCopied,

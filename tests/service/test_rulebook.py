@@ -9,7 +9,7 @@ import pytest
 
 from replicator.errors import RuleConflict
 from replicator.planning.rule import Rule
-from replicator.service.rulebook import Rulebook
+from replicator.service.rules.rulebook import Rulebook
 from replicator.store.audit_trail import Audit
 from replicator.store.database import Database
 from replicator.store.rules import Rules

@@ -22,8 +22,8 @@ from replicator.oci.platform import Platform
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.plan import Decision
 from replicator.planning.rule import Overwrite, RepositorySelection, TagSelection
-from replicator.service.report import exit_code
-from replicator.service.runner import RunLimits
+from replicator.service.records.report import exit_code
+from replicator.service.running.runner import RunLimits
 from replicator.store.records import Outcome, RunState
 from tests.service.conftest import DESTINATION, SOURCE, rule
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from replicator.errors import StoreError
-from replicator.service.alarm import ClockAlarm
-from replicator.service.scheduler import Scheduler
+from replicator.service.scheduling.alarm import ClockAlarm
+from replicator.service.scheduling.scheduler import Scheduler
 from replicator.store.database import Database
 from replicator.store.fires import Fires
 from replicator.store.owner import Owner

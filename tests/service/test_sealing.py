@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replicator.errors import ConfigError
-from replicator.service.sealing import Place, rewrap, seal, unseal
-from replicator.service.secret_key import SecretKeys, read_keys
+from replicator.service.access.sealing import Place, rewrap, seal, unseal
+from replicator.service.access.secret_key import SecretKeys, read_keys
 
 OLD = "b2xkIGtleSBvZiB0aGUgdGVzdHMgb2Ygc2VhbGluZyEhISE="
 NEW = "bmV3IGtleSBvZiB0aGUgdGVzdHMgb2Ygc2VhbGluZyEhISE="

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from replicator.errors import RegistryUnavailable, StoreError
 from replicator.oci.reference import RepositoryName
-from replicator.service.old_uploads import OldUploads
-from replicator.service.registries import Registries
-from replicator.service.shared_limits import SharedLimits
+from replicator.service.outside.registries import Registries
+from replicator.service.processes.shared_limits import SharedLimits
+from replicator.service.scheduling.old_uploads import OldUploads
 from replicator.store.unfinished_uploads import OldUpload
 from tests.store.values import NOON, blob
 

@@ -10,7 +10,7 @@ from replicator.errors import RegistryUnavailable
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.prepared import prepare
 from replicator.registry.protocols import ListedTag
-from replicator.service.shared_sources import SharedSources
+from replicator.service.looking.shared_sources import SharedSources
 from tests.service.conftest import SOURCE, rule
 
 

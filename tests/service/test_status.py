@@ -10,7 +10,7 @@ from replicator.planning.due_times import shift
 from replicator.planning.error_budget import GoodRun
 from replicator.planning.plan import Decision
 from replicator.planning.rule import Rule
-from replicator.service.status import status_of
+from replicator.service.rules.status import status_of
 from replicator.store.records import RunRecord, RunState, Totals
 from tests.store.values import an_action
 

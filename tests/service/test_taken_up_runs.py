@@ -13,11 +13,11 @@ from replicator.errors import PullsSpent, RegistryUnavailable, StoreError
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.rule import Prune, TagSelection
 from replicator.registry.settings import CredentialSource
-from replicator.service.item_runner import ItemRunner
-from replicator.service.lease import Lease
-from replicator.service.only import Only
-from replicator.service.signs_of_life import SignsOfLife
-from replicator.service.steps import Step, pass_by
+from replicator.service.items.item_runner import ItemRunner
+from replicator.service.looking.only import Only
+from replicator.service.processes.lease import Lease
+from replicator.service.processes.signs_of_life import SignsOfLife
+from replicator.service.processes.steps import Step, pass_by
 from replicator.store.items import Items
 from replicator.store.owner import Owner
 from replicator.store.queue import Queue

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from replicator.oci.reference import RepositoryName
-from replicator.service.engine import LocalEngine
-from replicator.service.worker import Worker
+from replicator.service.processes.engine import LocalEngine
+from replicator.service.processes.worker import Worker
 from replicator.store.item_records import Claim, ItemKind, Piece
 from replicator.store.work_tables import MOST_LOSSES
 from tests.store.values import NOON

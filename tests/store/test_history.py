@@ -13,7 +13,7 @@ from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.error_budget import GoodRun
 from replicator.planning.plan import Decision
 from replicator.planning.rule import Rule
-from replicator.service.rulebook import Rulebook
+from replicator.service.rules.rulebook import Rulebook
 from replicator.store.database import Database
 from replicator.store.history import History
 from replicator.store.item_records import Piece

@@ -26,10 +26,10 @@ from replicator.cli.serving import serve_until_told
 from replicator.cli.session import Session
 from replicator.config import load_config
 from replicator.config.values import listen
-from replicator.service.portion import LARGEST
-from replicator.service.probes import Probes
-from replicator.service.serving import Role
-from replicator.service.timing import Timing
+from replicator.service.processes.portion import LARGEST
+from replicator.service.processes.probes import Probes
+from replicator.service.processes.timing import Timing
+from replicator.service.scheduling.serving import Role
 from replicator.transfer.fail_points import FailPoint
 
 

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 
 from replicator.errors import InvalidRequest
 from replicator.office import Office
-from replicator.service.identity import Identity, Role
+from replicator.service.access.identity import Identity, Role
 
 
 def _office(request: Request) -> Office:

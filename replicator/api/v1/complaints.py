@@ -35,9 +35,13 @@ def complaints(found: Sequence[Mapping[str, Any]], body: Any) -> list[tuple[str,
 
 
 def place_of(found: Mapping[str, Any]) -> str:
-    """Return the name of a field; "body" alone is about the body as a whole."""
-    place = [str(part) for part in found["loc"]]
-    return ".".join(place[1:]) or place[0]
+    """Return the name of a field; "body" alone is about the body as a whole.
+
+    Entries of lists are counted from 1, as what reads rules says it.
+    """
+    part, *place = found["loc"]
+    named = (f"[{each + 1}]" if isinstance(each, int) else f".{each}" for each in place)
+    return "".join(named).removeprefix(".") or str(part)
 
 
 def _sentence(found: Mapping[str, Any], body: Any) -> str:

@@ -14,7 +14,7 @@ from replicator.errors import ConfigError
 from replicator.oci.reference import canonical_registry
 from replicator.office import Office
 from replicator.registry.settings import Credentials
-from replicator.service.credentials import CredentialDesk
+from replicator.service.access.credentials import CredentialDesk
 from replicator.store.credentials import CredentialRecord
 
 router = APIRouter(tags=["credentials"])

@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from replicator.api.v1.gate import Doorman
 from replicator.errors import AccessDenied, ConfigError, NotAuthenticated
 from replicator.office import NO_KEY, Office
-from replicator.service.identity import Identity, nobody
+from replicator.service.access.identity import Identity, nobody
 
 _SCHEME: Final = "bearer"
 _HOW: Final = (

@@ -16,7 +16,7 @@ from replicator.api.v1.access import FromOffice, Viewer
 from replicator.api.v1.parameters import RunId
 from replicator.api.v1.run_models import RunAnswer
 from replicator.office import Office
-from replicator.service.identity import Identity
+from replicator.service.access.identity import Identity
 
 router = APIRouter(tags=["runs"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from replicator.api.v1.problems import problem, problem_of
 from replicator.errors import AccessDenied, ReplicatorError
-from replicator.service.identity import Identity
+from replicator.service.access.identity import Identity
 from replicator.store.actor import Actor, acting
 
 # In bytes, of a body that comes in.
@@ -53,11 +54,10 @@ class Gate:
             await _TOO_LARGE(scope, receive, send)
             return
         with acting(Actor(identity.subject, _via(identity, request))):
-            try:
+            with suppress(_TooLarge):
                 await self._app(scope, bounded.receive, bounded.send)
-            except _TooLarge:
-                if not bounded.has_answered:
-                    await _TOO_LARGE(scope, receive, send)
+            if bounded.is_too_much and not bounded.has_answered:
+                await _TOO_LARGE(scope, receive, send)
 
 
 class _TooLarge(Exception):
@@ -71,6 +71,7 @@ class _Bounded:
         self._receive = receive
         self._send = send
         self._received = 0
+        self.is_too_much = False
         self.has_answered = False
 
     def announces_too_much(self, headers: Headers) -> bool:
@@ -81,10 +82,14 @@ class _Bounded:
         message = await self._receive()
         self._received += len(message.get("body", b""))
         if self._received > LARGEST_BODY:
+            self.is_too_much = True
             raise _TooLarge
         return message
 
     async def send(self, message: Message) -> None:
+        if self.is_too_much and not self.has_answered:
+            # FastAPI takes it for a body that it cannot read, and would answer 400.
+            return
         self.has_answered = True
         await self._send(message)
 

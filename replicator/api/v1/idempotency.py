@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from replicator.api.v1.problems import problem
-from replicator.service.identity import Identity
+from replicator.service.access.identity import Identity
 from replicator.store.answers import Answers
 
 IdempotencyKey = Annotated[

@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from typing import Final
 
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, Route
 
 from replicator.api.v1.app import PREFIX, create_api
 from replicator.api.v1.doorman import doorman, is_loopback
+from replicator.api.v1.problems import problem
 from replicator.office import NO_KEY, Office
 
 _log = logging.getLogger(__name__)
+
+# For programs that have no version of the API in their address, or another one.
+_NOTHING: Final = problem(404, "not_found", "Not Found", f"the API is below {PREFIX}")
 
 
 def api_routes(office: Office, listening_on: str) -> Sequence[BaseRoute]:
@@ -21,7 +26,7 @@ def api_routes(office: Office, listening_on: str) -> Sequence[BaseRoute]:
     mount = Mount(PREFIX, create_api(office, knows))
     # Or a path with a line feed would not be ours, and be answered in other words.
     mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
-    return [mount]
+    return [mount, Route("/api", _NOTHING), Mount("/api", _NOTHING)]
 
 
 async def say_who_may_ask(office: Office, listening_on: str) -> None:

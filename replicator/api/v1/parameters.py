@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from replicator.service.paging import LARGEST, USUAL, clamped
+from replicator.service.views.paging import LARGEST, USUAL, clamped
 
 # No control characters: databases and logs do not want them.
 _PLAIN = r"^[^\x00-\x1f\x7f]*$"

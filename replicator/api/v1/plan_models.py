@@ -6,7 +6,7 @@ from collections import Counter
 
 from replicator.api.v1.parameters import Answer
 from replicator.planning.plan import Action
-from replicator.service.report import LeftOut, RunReport, TagFailure
+from replicator.service.records.report import LeftOut, RunReport, TagFailure
 
 
 class PlannedTag(Answer):

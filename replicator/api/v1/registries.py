@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from replicator.api.v1.access import FromOffice, UnlimitedAdmin, UnlimitedOperator, Viewer
 from replicator.api.v1.parameters import USUAL_LIMIT, Answer, Cursor, Host, Limit, Listing
 from replicator.oci.reference import canonical_registry
-from replicator.service.registry_views import KnownRegistry
+from replicator.service.views.registry_views import KnownRegistry
 
 router = APIRouter(tags=["registries"])
 

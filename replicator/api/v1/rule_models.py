@@ -11,7 +11,7 @@ from replicator.api.v1.parameters import Answer, Asked, Listing
 from replicator.config.rule_file import rule_table
 from replicator.planning.error_budget import ALLOWED, ErrorBudget
 from replicator.planning.rule import Rule
-from replicator.service.status import RuleStatus
+from replicator.service.rules.status import RuleStatus
 
 _Duration = Annotated[str, Field(pattern=r"^([0-9]+(\.[0-9]+)?(ms|[smhdw]))+$", max_length=40)]
 _Size = Annotated[str, Field(max_length=40, examples=["8MiB"])]

@@ -11,7 +11,7 @@ from replicator.api.v1.access import FromOffice, Viewer
 from replicator.api.v1.parameters import USUAL_LIMIT, Answer, Limit
 from replicator.oci.digest import Digest
 from replicator.planning.observation import Published
-from replicator.service.explaining import Explanation, Place
+from replicator.service.looking.explaining import Explanation, Place
 from replicator.store.places import BlobPlace
 from replicator.store.records import ActionRecord, RunRecord
 

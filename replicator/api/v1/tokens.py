@@ -13,8 +13,8 @@ from replicator.api.v1.parameters import Answer, Asked, Name
 from replicator.config.values import duration
 from replicator.errors import ConfigError
 from replicator.office import Office
-from replicator.service.identity import Role
-from replicator.service.tokens import LIFETIME, TokenDesk
+from replicator.service.access.identity import Role
+from replicator.service.access.tokens import LIFETIME, TokenDesk
 from replicator.store.tokens import TokenRecord
 
 router = APIRouter(tags=["tokens"])

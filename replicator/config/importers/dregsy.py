@@ -26,7 +26,7 @@ def read(files: Sequence[Path], options: Options) -> Imported:
     """Read files of dregsy. Raises ConfigError."""
     imported = Imported()
     for file in files:
-        content, where = foreign.read_mapping(file), str(file)
+        content, where = foreign.read_file(file, "dregsy"), str(file)
         foreign.note_unknown(content, _TOP, where, imported.remarks)
         for key in sorted({"skopeo", "docker", "lister"} & set(content)):
             imported.remarks.append(f"{where}: {key} has no counterpart and needs none")
@@ -99,7 +99,7 @@ def _take_pattern(pattern: str, source: str, draft: Draft) -> None:
 def _take_platform(platform: str, draft: Draft) -> None:
     if platform == "all":
         return
-    draft.settings["platforms"] = [platform or "linux/amd64"]
+    foreign.take_platforms(draft, [platform or "linux/amd64"], "dregsy")
     if not platform:
         draft.remarks.append(
             "dregsy copies the platform of the machine it runs on, which is taken to be "

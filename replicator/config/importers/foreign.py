@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Final
 import yaml
 
 from replicator.config.importers.draft import Draft, Imported
+from replicator.config.importers.shapes import check_shape
 from replicator.config.load import read_bytes
 from replicator.errors import ConfigError, InvalidReference
 from replicator.oci.reference import Reference, RepositoryName, canonical_registry
@@ -31,17 +33,43 @@ _TextLoader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"^<<$")
 _TextLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|)$"), None)
 
 
-def read_mapping(file: Path) -> dict[str, Any]:
-    """Read a YAML or JSON file, which has to be a mapping. Raises ConfigError."""
+def read_file(file: Path, tool: str) -> dict[str, Any]:
+    """Read a YAML or JSON file that has to be one of *tool*. Raises ConfigError."""
+    read = read_bytes(file)
     try:
         # The loader is a SafeLoader that reads less.
-        content = yaml.load(read_bytes(file), _TextLoader)  # noqa: S506
+        content = yaml.load(read, _TextLoader)  # noqa: S506
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{file}: cannot be read: {reason}") from None
+        raise ConfigError(_unreadable(file, read, error)) from None
+    if content is None:
+        raise ConfigError(f"{file}: is empty")
     if not isinstance(content, dict):
-        raise ConfigError(f"{file}: expected a mapping")
-    return {str(key): value for key, value in content.items()}
+        raise ConfigError(f"{file}: is no file of {tool}: expected a mapping")
+    found = {str(key): value for key, value in content.items()}
+    check_shape(found, tool, str(file))
+    return found
+
+
+def _unreadable(file: Path, content: bytes, error: Exception) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        place = f"{file}:{error.problem_mark.line + 1}:{error.problem_mark.column + 1}"
+        reason = f"is not YAML: {error.problem}"
+    else:
+        place, reason = str(file), f"cannot be read: {' '.join(str(error).split())}"
+    try:
+        tomllib.loads(content.decode())
+    except ValueError:
+        return f"{place}: {reason}"
+    return f"{file}: is TOML, as our own files are, and none of the tools that are read has it"
+
+
+def take_platforms(draft: Draft, platforms: Sequence[str], tool: str) -> None:
+    """Let a rule copy some platforms, and remark on what *tool* did with what is no index."""
+    draft.settings["platforms"] = list(platforms)
+    draft.remarks.append(
+        f"platforms: {tool} copies an image that is no index, whatever its platform; here one "
+        "whose config names another platform is refused"
+    )
 
 
 def mapping(value: Any, where: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def read(files: Sequence[Path], options: Options) -> Imported:
     """Read files of image-syncer, in any order. Raises ConfigError."""
     imported = Imported()
     for file in files:
-        content, where = foreign.read_mapping(file), str(file)
+        content, where = foreign.read_file(file, "image-syncer"), str(file)
         if set(content) <= {"auth", "images"}:
             _read_logins(foreign.mapping(content.get("auth"), where), where, imported)
             _read_images(foreign.mapping(content.get("images"), where), where, imported)
@@ -30,6 +30,9 @@ def read(files: Sequence[Path], options: Options) -> Imported:
             _read_logins(content, where, imported)
         else:
             _read_images(content, where, imported)
+    if not imported.rules:
+        names = ", ".join(map(str, files))
+        raise ConfigError(f"{names}: has logins alone; name the file of images as well")
     imported.remarks.append(
         "image-syncer has --os, --arch and --retries on its command line: they are platforms in a "
         "rule, and retries in a registry's entry"

@@ -41,7 +41,7 @@ def read(files: Sequence[Path], options: Options) -> Imported:
     """Read files of regsync. Raises ConfigError."""
     imported = Imported()
     for file in files:
-        _read(foreign.read_mapping(file), str(file), imported)
+        _read(foreign.read_file(file, "regsync"), str(file), imported)
     return imported
 
 
@@ -207,13 +207,13 @@ def _take_options(entry: Mapping[str, Any], draft: Draft) -> None:
     if foreign.is_true(entry.get("includeExternal")):
         draft.settings["foreign_layers"] = True
     if platform := entry.get("platform"):
-        draft.settings["platforms"] = [str(platform)]
+        foreign.take_platforms(draft, [str(platform)], "regsync")
         draft.remarks.append(
             "platform: regsync tags the image of that platform itself, here the tag names an index "
             "of that one image"
         )
     if platforms := foreign.listing(entry.get("platforms"), "platforms"):
-        draft.settings["platforms"] = [str(each) for each in platforms if each]
+        foreign.take_platforms(draft, [str(each) for each in platforms if each], "regsync")
         draft.remarks.append(
             "platforms: regsync keeps the index and leaves children out, here the index is written "
             "anew with those platforms and has another digest"

@@ -26,7 +26,7 @@ def read(files: Sequence[Path], options: Options) -> Imported:
         )
     imported = Imported()
     for file in files:
-        for host, given in foreign.read_mapping(file).items():
+        for host, given in foreign.read_file(file, "skopeo").items():
             place = f"{file}: {host}"
             _read_registry(host, foreign.mapping(given, place), place, imported, options)
     if not options.scoped:
@@ -88,7 +88,7 @@ def _take_range(wanted: Any, draft: Draft, where: str) -> None:
 def _take_platform(draft: Draft, options: Options) -> None:
     if options.all_platforms:
         return
-    draft.settings["platforms"] = ["linux/amd64"]
+    foreign.take_platforms(draft, ["linux/amd64"], "skopeo")
     draft.remarks.append(
         "skopeo copies the platform of the machine it runs on, which is taken to be linux/amd64; "
         "without this key the whole index is copied, and digests stay the same"

@@ -12,8 +12,8 @@ from replicator.errors import ConfigError, ReplicatorError
 from replicator.oci.reference import RepositoryName
 from replicator.planning.rule import Rule
 from replicator.planning.source import Source
-from replicator.service.engine import Engine
 from replicator.service.hooks.events import repositories_of
+from replicator.service.processes.engine import Engine
 from replicator.store.records import RunRecord
 from replicator.values import dataclass
 

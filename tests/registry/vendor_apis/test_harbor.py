@@ -13,7 +13,7 @@ from replicator.oci.reference import Tag
 from replicator.planning.rule import TagSelection
 from replicator.planning.selection import Selector
 from replicator.registry.settings import Create, Credentials
-from replicator.service.listing import TagListing
+from replicator.service.looking.listing import TagListing
 from tests.fakes.harbor import FakeHarbor
 from tests.registry.test_repository import send
 from tests.registry.vendor_apis.conftest import observed, paths

@@ -1,0 +1,1 @@
+"""Who may do what? Roles, tokens and sessions, and the secrets that nobody sees again."""

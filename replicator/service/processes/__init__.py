@@ -1,0 +1,1 @@
+"""How do processes share work? Who has what, until when, and how they learn of it."""

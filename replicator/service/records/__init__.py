@@ -1,0 +1,1 @@
+"""What became of it? For people, for programs, and for the next run."""

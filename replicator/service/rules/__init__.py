@@ -1,0 +1,1 @@
+"""Which rules are there? And how each of them is doing."""
