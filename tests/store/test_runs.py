@@ -93,8 +93,8 @@ async def test_of_many_starts_at_once_one_succeeds(database: Database) -> None:
 async def test_starts_and_ends_of_one_moment_cost_a_transaction_each(
     database: Database, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    transactions, writing = [], database.writing
-    monkeypatch.setattr(database, "writing", lambda: transactions.append("one") or writing())
+    transactions, noting = [], database.noting
+    monkeypatch.setattr(database, "noting", lambda: transactions.append("one") or noting())
 
     begun = await asyncio.gather(
         *(runs.start(a_rule(f"rule-{number}"), "cli", NOON) for number in range(20))
@@ -126,8 +126,8 @@ async def test_of_several_starts_only_those_are_refused_whose_rules_have_a_run(
 async def test_a_start_that_is_cancelled_leaves_no_unfinished_run(
     runs: Runs, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, writing = asyncio.Event(), database.writing
-    monkeypatch.setattr(database, "writing", lambda: begun.set() or writing())
+    begun, noting = asyncio.Event(), database.noting
+    monkeypatch.setattr(database, "noting", lambda: begun.set() or noting())
     starting = asyncio.create_task(runs.start(a_rule(), "cli", NOON))
     await begun.wait()
     starting.cancel()

@@ -7,7 +7,7 @@ import resource
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,44 @@ import pytest
 from replicator.errors import StoreError
 from replicator.store import schema
 from replicator.store.database import Database
+from replicator.store.prepared.statement import Prepared as PreparedStatement
 from tests.support.command import environment
+
+
+class ByAlchemy:
+    """Transactions of SQLAlchemy."""
+
+    async def write(self, database: Database, *statements: str) -> None:
+        async with database.writing() as connection:
+            for statement in statements:
+                await connection.exec_driver_sql(statement)
+
+    async def trace(self, database: Database, hear: Callable[[str], None]) -> None:
+        async with database.reading() as connection:
+            # The pool has one as long as nobody else asks.
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+        await driver.set_trace_callback(hear)
+
+
+class Prepared:
+    """Transactions of statements that are prepared."""
+
+    async def write(self, database: Database, *statements: str) -> None:
+        async with database.noting() as connection:
+            for statement in statements:
+                await connection.execute(statement_of(statement))
+
+    async def trace(self, database: Database, hear: Callable[[str], None]) -> None:
+        await database._file._writer.visit(lambda driver: driver.set_trace_callback(hear))
+
+
+def statement_of(sql: str) -> PreparedStatement:
+    return PreparedStatement("some", sql)
+
+
+@pytest.fixture(params=[ByAlchemy, Prepared])
+def way(request: pytest.FixtureRequest) -> ByAlchemy | Prepared:
+    return request.param()
 
 
 @pytest.fixture
@@ -36,13 +73,7 @@ async def database(file: Path) -> AsyncIterator[Database]:
         yield database
 
 
-async def write(database: Database, *statements: str) -> None:
-    async with database.writing() as connection:
-        for statement in statements:
-            await connection.exec_driver_sql(statement)
-
-
-async def require_nothing_open(database: Database, file: Path) -> None:
+async def require_nothing_open(way: ByAlchemy | Prepared, database: Database, file: Path) -> None:
     """Make sure that others may write at once, that only the first row is there, and that the
     pool's own connection takes the next transaction."""
     other = sqlite3.connect(file, timeout=0, isolation_level=None)
@@ -51,36 +82,35 @@ async def require_nothing_open(database: Database, file: Path) -> None:
     other.execute("ROLLBACK")
     other.close()
 
-    await write(database, "INSERT INTO one VALUES (77)", "INSERT INTO two VALUES (77)")
+    await way.write(database, "INSERT INTO one VALUES (77)", "INSERT INTO two VALUES (77)")
     async with database.reading() as connection:
         found = await connection.exec_driver_sql("SELECT one FROM two")
         assert found.scalars().all() == [77]
 
 
 async def test_a_commit_that_breaks_a_constraint_leaves_nothing_open(
-    database: Database, file: Path
+    way: ByAlchemy | Prepared, database: Database, file: Path
 ) -> None:
     with pytest.raises(StoreError, match=r"(?i)foreign key"):
-        await write(database, "INSERT INTO two VALUES (404)")
+        await way.write(database, "INSERT INTO two VALUES (404)")
 
-    await require_nothing_open(database, file)
+    await require_nothing_open(way, database, file)
 
 
 async def test_a_commit_for_which_the_disk_has_no_room_leaves_nothing_open(
-    database: Database, file: Path
+    way: ByAlchemy | Prepared, database: Database, file: Path
 ) -> None:
-    async def fill() -> None:
-        async with database.writing() as connection:
-            await connection.exec_driver_sql("INSERT INTO one VALUES (1)")
-            await connection.exec_driver_sql("INSERT INTO two VALUES (1)")
-            # What was written is still in memory: the file grows with the commit.
+    def hear(begun: str) -> None:
+        # What was written is still in memory: the file grows with the commit.
+        if begun.startswith("COMMIT") and not full.entered:
             full.enter()
 
     full = FullDisk(file.with_name("some.db-wal").stat().st_size)
+    await way.trace(database, hear)
     with full.left(), pytest.raises(StoreError):
-        await fill()
+        await way.write(database, "INSERT INTO one VALUES (1)", "INSERT INTO two VALUES (1)")
 
-    await require_nothing_open(database, file)
+    await require_nothing_open(way, database, file)
 
 
 class FullDisk:
@@ -88,9 +118,11 @@ class FullDisk:
 
     def __init__(self, size: int) -> None:
         self._size = size
+        self.entered = False
         self._usual = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def enter(self) -> None:
+        self.entered = True
         resource.setrlimit(resource.RLIMIT_FSIZE, (self._size, self._usual[1]))
 
     @contextmanager
@@ -104,27 +136,21 @@ class FullDisk:
 
 @pytest.mark.parametrize("statement", ["BEGIN", "INSERT", "COMMIT"])
 async def test_who_is_cancelled_in_the_middle_of_a_statement_leaves_nothing_open(
-    database: Database, file: Path, statement: str
+    way: ByAlchemy | Prepared, database: Database, file: Path, statement: str
 ) -> None:
-    loop, traced = asyncio.get_running_loop(), await driver(database)
+    loop = asyncio.get_running_loop()
 
     def trace(begun: str) -> None:
         """Cancel from the driver's thread, before the statement has an outcome."""
         if begun.startswith(statement):
             loop.call_soon_threadsafe(writer.cancel)
 
-    await traced.set_trace_callback(trace)
-    writer = asyncio.create_task(write(database, "INSERT INTO two VALUES (404)"))
+    await way.trace(database, trace)
+    writer = asyncio.create_task(way.write(database, "INSERT INTO two VALUES (404)"))
     with pytest.raises(asyncio.CancelledError):
         await writer
 
-    await require_nothing_open(database, file)
-
-
-async def driver(database: Database) -> Any:
-    """Return the driver's connection, of which the pool has one as long as nobody else asks."""
-    async with database.reading() as connection:
-        return (await connection.get_raw_connection()).driver_connection
+    await require_nothing_open(way, database, file)
 
 
 async def test_each_statement_is_one_visit_with_the_versions_that_are_locked(

@@ -53,8 +53,7 @@ class SqliteFile:
                 yield FileTransaction(self._writer)
                 await self._writer.visit(sqlite3.Connection.commit)
             except BaseException:
-                # Not awaited, so that a cancelled task ends: all that comes later comes after it.
-                self._writer.send(_roll_back)
+                await self._writer.visit_surely(_roll_back)
                 raise
 
     async def aclose(self) -> None:
@@ -113,10 +112,10 @@ class _Driver:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._do, work)
 
-    def send(self, work: Callable[[sqlite3.Connection], object]) -> None:
-        """Have *work* done after all else that the thread was given, and forget about it."""
+    async def visit_surely(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        """Do *work*, also when the wait for it is cancelled before the thread has begun."""
         if self._thread is not None:
-            self._thread.submit(self._do, work)
+            await asyncio.shield(asyncio.wrap_future(self._thread.submit(self._do, work)))
 
     async def aclose(self) -> None:
         thread, self._thread = self._thread, None

@@ -50,7 +50,7 @@ def _written(name: str, source: Source) -> str:
 def _parameter(bind: Any) -> tuple[Any, str]:
     if bind.expanding:
         return bind.key, statement.LIST
-    if type(bind.value) is int:  # not the symbol of a value that is still to come
+    if type(bind.value) in (int, str):  # not the symbol of a value that is still to come
         return bind.value, statement.CONSTANT
     kind = _kind(bind.type)
     # SQLite's driver knows what to do with a truth value.
@@ -74,6 +74,8 @@ def _schema() -> str:
         made.append(str(clause.compile(dialect=sqlite.dialect())).strip())
 
     schema_tables.create(create_mock_engine("sqlite://", note))
+    # A table has its indexes in no order.
+    made.sort(key=lambda each: each if " INDEX " in each.partition("(")[0] else "")
     return f"SCHEMA: Final = ({', '.join(map(repr, made))})"
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
+from replicator.errors import StoreError
+
 # Values by parameter's name: of one execution, or of many.
 Values: TypeAlias = dict[str, Any] | Sequence[dict[str, Any]]
 NONE: Final[Values] = {}
@@ -108,11 +110,11 @@ def list_marker(parameter: str) -> str:
 
 
 def _write_moment(value: datetime | None) -> str | None:
-    """Write a time as SQLAlchemy does: in UTC, without saying so. Raises ValueError."""
+    """Write a time as SQLAlchemy does: in UTC, without saying so. Raises StoreError."""
     if value is None:
         return None
     if value.tzinfo is None:
-        raise ValueError(f"the time {value} has no zone")
+        raise StoreError(f"the time {value} has no zone")
     return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
@@ -120,8 +122,9 @@ def _read_moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def _read_json(text: str | None) -> Any:
-    return None if text is None else json.loads(text)
+def _read_json(found: str | float | None) -> Any:
+    # SQLite makes a number of a text that is one, as it does not know the type JSON.
+    return json.loads(found) if isinstance(found, str) else found
 
 
 def _read_boolean(number: int | None) -> bool | None:
