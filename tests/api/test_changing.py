@@ -175,6 +175,22 @@ async def test_runs_are_cancelled_and_repeated_and_that_is_written_down(api, rul
     assert ("cancel", "run", waiting["id"]) in await audited(api)
 
 
+async def test_a_credential_of_another_registry_is_not_replaced(api, office):
+    login = {"host": "a.example.com", "username": "robot", "password": "first"}
+    await api.put("/credentials/robot", json=login)
+    other = {**login, "host": "b.example.com", "password": "second"}
+    refused = await api.put("/credentials/robot", json=other)
+    kept = await office.credentials.reveal("robot", "a.example.com")
+    await api.delete("/credentials/robot")
+    taken = await api.put("/credentials/robot", json=other)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "name_taken")
+    assert "'robot' is for a.example.com" in refused.json()["detail"]
+    assert "lose it to b.example.com" in refused.json()["detail"]
+    assert kept.password == "first"
+    assert (taken.status_code, taken.json()["host"]) == (200, "b.example.com")
+
+
 async def test_no_answer_has_a_secret_that_came_in(api, database, caplog):
     caplog.set_level("DEBUG")
     login = {"host": "registry.example.com", "username": "robot", "password": CANARY}

@@ -69,7 +69,10 @@ async def list_credentials(office: FromOffice, who: UnlimitedAdmin) -> Credentia
 async def set_credential(
     office: FromOffice, who: UnlimitedAdmin, name: Name, new: NewCredential
 ) -> CredentialAnswer:
-    """Keep a login under a name, instead of the one that has it. It takes effect at once."""
+    """Keep a login under a name, instead of the one that has it. It takes effect at once.
+
+    A name that is that of a login for another registry is taken: delete that one first.
+    """
     secret = Credentials(
         new.username, new.password.get_secret_value(), new.identity_token.get_secret_value()
     )
