@@ -46,6 +46,7 @@ class RequestFinished:
     kind: RequestKind
     status: int | None
     seconds: float
+    method: str
 
 
 @dataclass(frozen=True, slots=True)

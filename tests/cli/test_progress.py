@@ -298,7 +298,7 @@ def test_a_warning_is_told_once():
     [
         (events.RequestRetried("registry.io", RequestKind.TAGS, "503", 1.5), 1),
         (events.BlobFinished(HERE, ONE, 10, BlobOutcome.MOUNTED), 1),
-        (events.RequestFinished("registry.io", RequestKind.TAGS, 200, 0.01), 2),
+        (events.RequestFinished("registry.io", RequestKind.TAGS, 200, 0.01, "GET"), 2),
     ],
 )
 def test_whoever_asks_for_more_is_told_more(event, verbosity):
