@@ -46,16 +46,24 @@ class RequestFinished:
     kind: RequestKind
     status: int | None
     seconds: float
+    method: str
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRetried:
-    """A request will be repeated after ``seconds``."""
+    """A request will be repeated after ``seconds``.
+
+    ``silence`` is how many seconds nobody answered, 0 where somebody did. The next try is number
+    ``number`` of ``tries``; both are 0 where nobody counts.
+    """
 
     registry: str
     kind: RequestKind
     reason: str
     seconds: float
+    silence: float = 0.0
+    number: int = 0
+    tries: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,6 @@ from replicator.store.notes import TagNotes
 from replicator.store.page_sessions import PageSessions
 from replicator.store.places import Places
 from replicator.store.pull_budgets import PullBudgets
-from replicator.store.registries import KeptRegistries
 from replicator.store.registry_facts import RegistryFacts
 from replicator.store.rule_standing import RuleStandings
 from replicator.store.run_pages import RunPages
@@ -144,7 +143,7 @@ async def open_office(config: Config, served: Served) -> AsyncIterator[Office]:
             audit=AuditViews(audit),
             rule_desk=RuleDesk(rulebook, rules, check_listable=check_listable, preview=preview),
             run_desk=RunDesk(desk, queue, rules=rules, runs=runs, audit=audit, clock=now),
-            registry_desk=bootstrap.registry_desk(config, KeptRegistries(database)),
+            registry_desk=bootstrap.registry_desk(config, database),
             tokens=None if keys is None else TokenDesk(Tokens(database), keys, now),
             token_store=Tokens(database),
             credentials=None if keys is None else CredentialDesk(Credentials(database), keys, now),

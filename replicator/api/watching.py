@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from starlette.applications import Starlette
@@ -35,7 +35,7 @@ def watch(
         except StoreError:
             # What was counted is known without the database, and is wanted most when it is away.
             return served.metrics.show(None)
-        return served.metrics.show(_gauges(found, scheduler, clock()))
+        return served.metrics.show(_gauges(found, scheduler, served.budgets.left, clock()))
 
     checks: dict[str, Check] = {"database": lambda: _database_trouble(served.database)}
     if scheduler is not None:
@@ -65,7 +65,9 @@ def _at_once(trouble: Callable[[], str]) -> Check:
     return check
 
 
-def _gauges(found: Standing, scheduler: Scheduler | None, now: datetime) -> Gauges:
+def _gauges(
+    found: Standing, scheduler: Scheduler | None, budgets: Mapping[str, float], now: datetime
+) -> Gauges:
     def age(since: datetime | None) -> float:
         return 0.0 if since is None else (now - since).total_seconds()
 
@@ -80,4 +82,5 @@ def _gauges(found: Standing, scheduler: Scheduler | None, now: datetime) -> Gaug
         found.failing_tags,
         age(found.oldest_failing_since),
         {rule: objective.total_seconds() for rule, objective in found.objectives.items()},
+        budgets,
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from replicator.bootstrap.kept_secrets import open_credentials as open_credentials
     from replicator.bootstrap.kept_secrets import open_tokens as open_tokens
     from replicator.bootstrap.kept_secrets import secret_keys as secret_keys
+    from replicator.bootstrap.keychains import unreadable_logins as unreadable_logins
     from replicator.bootstrap.logins import oidc_login as oidc_login
     from replicator.bootstrap.one_off import open_one_off as open_one_off
     from replicator.bootstrap.records import open_audit as open_audit
@@ -53,6 +54,7 @@ _MODULES = {
         "with_kept_registries",
     ),
     "kept_secrets": ("open_credentials", "open_tokens", "secret_keys"),
+    "keychains": ("unreadable_logins",),
     "logins": ("oidc_login",),
     "one_off": ("open_one_off",),
     "records": ("open_audit", "open_queue", "open_rulebook", "open_runs", "write_down"),

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from replicator.registry.facts import Facts
     from replicator.service.desks.registry_desk import RegistryDesk
     from replicator.store.database import Database
-    from replicator.store.registries import KeptRegistries
     from replicator.store.registry_facts import KeptFacts
 
 
@@ -32,18 +31,19 @@ async def with_kept_registries(config: Config, database: Database | None = None)
 @asynccontextmanager
 async def open_registry_desk(config: Config) -> AsyncIterator[RegistryDesk]:
     """Open the registries that the database keeps; an embedded one is made on the spot."""
-    from replicator.store.registries import KeptRegistries
-
     async with open_database(config) as database:
-        yield registry_desk(config, KeptRegistries(database))
+        yield registry_desk(config, database)
 
 
-def registry_desk(config: Config, kept: KeptRegistries) -> RegistryDesk:
+def registry_desk(config: Config, database: Database) -> RegistryDesk:
     """Build what changes registries in a database that is open."""
     from replicator.config.kept_registries import read_kept
     from replicator.service.desks.registry_desk import RegistryDesk
+    from replicator.store.credentials import Credentials
+    from replicator.store.registries import KeptRegistries
 
-    return RegistryDesk(kept, check=read_kept, of_file=config.registries)
+    kept, logins = KeptRegistries(database), Credentials(database)
+    return RegistryDesk(kept, logins, check=read_kept, of_file=config.registries)
 
 
 async def keep_facts(config: Config, name: str, facts: Facts) -> bool:

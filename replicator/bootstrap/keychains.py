@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from replicator.bootstrap.docker_logins import login_files
+from replicator.errors import ConfigError
 from replicator.registry.docker_config import DockerKeychain, paths_with_logins
 from replicator.registry.keychain import ConfiguredKeychain, FirstOf
 from replicator.registry.logins_by_path import login_for
@@ -59,6 +60,18 @@ def named_secrets(config: Config) -> Keychain:
         ConfiguredKeychain(named, os.environ),
         *([_stored_keychain(config, stored)] if stored else ()),
     )
+
+
+async def unreadable_logins(config: Config) -> Sequence[str]:
+    """Return what is wrong with the logins that the configuration names, as far as it can be seen
+    without asking anybody."""
+    secrets, found = named_secrets(config), []
+    for name in _named_logins(config):
+        try:
+            await secrets.credentials_for(name)
+        except ConfigError as error:
+            found.append(str(error))
+    return found
 
 
 def _named_logins(config: Config) -> dict[str, CredentialSource]:

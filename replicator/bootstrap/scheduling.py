@@ -24,10 +24,16 @@ if TYPE_CHECKING:
     from replicator.service.hooks.desk import HookDesk
     from replicator.service.processes.engine import Engine
     from replicator.service.processes.probes import Probes
+    from replicator.service.scheduling.budget_watch import BudgetWatch
 
 
 def scheduling(
-    config: Config, service: Service, engine: Engine, hooks: HookDesk, probes: Probes
+    config: Config,
+    service: Service,
+    engine: Engine,
+    hooks: HookDesk,
+    budgets: BudgetWatch,
+    probes: Probes,
 ) -> tuple[Scheduler, Part]:
     """Build what rings for rules, and its part in serving."""
     clock = service.database.clock
@@ -52,6 +58,6 @@ def scheduling(
     )
     return scheduler, Part(
         starting=(scheduler.run, hooks.run),
-        lasting=(housekeeping.run, telling.run),
+        lasting=(housekeeping.run, telling.run, budgets.run),
         acts={RULES: scheduler.look},
     )

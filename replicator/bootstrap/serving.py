@@ -18,10 +18,12 @@ from replicator.service.hooks.desk import HookDesk
 from replicator.service.processes.carried_engine import ProcrastinateEngine
 from replicator.service.processes.engine import Engine, LocalEngine
 from replicator.service.processes.probes import Probes
+from replicator.service.scheduling.budget_watch import BudgetWatch
 from replicator.service.scheduling.heeding import heed
 from replicator.service.scheduling.serving import Role, Serving
 from replicator.store.carrier import QUEUE, TASK
 from replicator.store.dirty import DirtyRepositories
+from replicator.store.history import History
 from replicator.store.owner import Owner
 from replicator.store.reaper import Reaper
 from replicator.store.rules import Rules
@@ -48,6 +50,7 @@ class Served:
     database: Database
     metrics: Metrics
     live: LiveRuns
+    budgets: BudgetWatch
     hooks: HookDesk
     webhook_secrets: Callable[[str], Sequence[str]]
     roles: Collection[Role]
@@ -73,8 +76,8 @@ async def open_serving(
         _require_all_roles(database, roles)
         engine = _engine(database)
         services = Services(database, owner, database.clock(), works=Role.WORKER in roles)
-        hooks = _hooks(database, engine)
-        scheduler, scheduled = scheduling(config, service, engine, hooks, probes)
+        hooks, budgets = _hooks(database, engine), _budgets(database)
+        scheduler, scheduled = scheduling(config, service, engine, hooks, budgets, probes)
         worker, worked = working(service, engine, owner, services, watched, probes)
         parts = [
             *([scheduled] if Role.SCHEDULER in roles else ()),
@@ -100,6 +103,7 @@ async def open_serving(
             database,
             watched.metrics,
             watched.live,
+            budgets,
             hooks,
             lambda registry: webhook_secrets(config, registry, os.environ),
             roles,
@@ -127,3 +131,7 @@ def _hooks(database: Database, engine: Engine) -> HookDesk:
         engine=engine,
         clock=database.clock,
     )
+
+
+def _budgets(database: Database) -> BudgetWatch:
+    return BudgetWatch(rules=Rules(database), history=History(database), clock=database.clock)

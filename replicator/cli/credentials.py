@@ -58,6 +58,8 @@ def set_credential(
 ) -> None:
     """Keep a login, instead of the one of that name. It takes effect at once, in services, too.
 
+    One for another registry is not replaced: delete that first, or choose another name.
+
     The entry of the registry names it: credential = { stored = "NAME" }.
     """
     from replicator.cli.running import run_async

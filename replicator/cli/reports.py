@@ -21,7 +21,7 @@ REPORT_HEADER: Final = (
 
 
 # sha256-….sig, and its like.
-_DIGEST_TAG: Final = re.compile(r"^(sha(?:256|512)-[0-9a-f]{12})[0-9a-f]{52,}")
+_DIGEST_TAG: Final = r"^(sha(?:256|512)-[0-9a-f]{12})[0-9a-f]{52,}"
 
 
 def run_text(report: RunReport) -> str:
@@ -149,7 +149,7 @@ def _plan_row(action: Action) -> tuple[str, ...]:
 
 def _short_tag(tag: Tag | None) -> str:
     """Return a tag; of one that is made of a digest, as cosign's are, as much as tells it apart."""
-    return _DIGEST_TAG.sub(lambda found: f"{found[1]}…", str(tag))
+    return re.sub(_DIGEST_TAG, lambda found: f"{found[1]}…", str(tag))
 
 
 def _action_json(action: Action) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from replicator.cli.session import Session
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
+    from replicator.bootstrap import Served
     from replicator.config import Config
     from replicator.config.values import Listen
     from replicator.service.processes.probes import Probes
@@ -65,6 +66,8 @@ async def _serve(
             bootstrap.open_serving(config, roles, probes=probes)
         )
         await served.rulebook.bring_in()
+        if not roles or Role.WORKER in roles:
+            await _warn_of_logins(config, served)
         routes: Sequence[BaseRoute] = ()
         if answers:
             office = await everything.enter_async_context(open_office(config, served))
@@ -83,6 +86,13 @@ async def _serve(
             await served.serving.run(stop, grace=config.service.grace.total_seconds())
             served.live.close()
     _log.info("stopped")
+
+
+async def _warn_of_logins(config: Config, served: Served) -> None:
+    """Tell now what would fail at night; a secret may still come, so it is no error yet."""
+    whole = await bootstrap.with_kept_registries(config, served.database)
+    for error in await bootstrap.unreadable_logins(whole):
+        _log.warning("login cannot be used", extra={"error": error})
 
 
 def _has_login(config: Config) -> bool:

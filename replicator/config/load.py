@@ -14,7 +14,6 @@ from replicator.config.model import Config, ServiceSettings
 from replicator.config.registries import read_registries
 from replicator.config.rules import read_rules
 from replicator.config.table import Keys, Table
-from replicator.config.toml_hints import Slip, encoding_hint, hint
 from replicator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 _DEFAULT_FILE: Final = Path("config.toml")
 _DATABASES: Final = ("sqlite:///", "postgresql://", "postgres://")
-_TOML_PLACE: Final = re.compile(r"(.*) \(at line (\d+), column (\d+)\)", re.DOTALL)
+_TOML_PLACE: Final = r"(.*) \(at line (\d+), column (\d+)\)"
 
 
 def load_config(
@@ -137,6 +136,8 @@ def parse_toml_of(content: bytes, file: str) -> dict[str, Any]:
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
+        from replicator.config.toml_hints import encoding_hint
+
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError(
             f"{file}:{line}: is not UTF-8 text{_behind(encoding_hint(content))}"
@@ -160,7 +161,7 @@ def read_bytes(file: Path) -> bytes:
 def _syntax_error(file: str, content: str, message: str) -> str:
     # As the library counts them; what else Python takes for the end of a line is none in TOML.
     lines = content.replace("\r\n", "\n").split("\n")
-    if found := _TOML_PLACE.fullmatch(message):
+    if found := re.fullmatch(_TOML_PLACE, message, re.DOTALL):
         reason, number, column = found[1], int(found[2]), int(found[3])
     else:
         reason, at_end, _ = message.partition(" (at end of document)")
@@ -169,6 +170,8 @@ def _syntax_error(file: str, content: str, message: str) -> str:
         if len(lines) > 1 and not lines[-1]:
             lines.pop()
         number, column = len(lines), len(lines[-1]) + 1
+    from replicator.config.toml_hints import Slip, encoding_hint, hint
+
     above = "".join(f"{line}\n" for line in lines[: number - 1])
     said = hint(Slip(reason, above, lines[number - 1], column - 1))
     said = said or encoding_hint(content.encode())

@@ -12,7 +12,7 @@ from replicator.errors import ConfigError
 
 Keys: TypeAlias = Mapping[str, Reader[Any]]
 
-_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_BARE_KEY: Final = r"[A-Za-z0-9_-]+"
 
 
 class Table:
@@ -48,5 +48,5 @@ class Table:
 
 def within(where: str, key: str) -> str:
     """Return the place of *key* in the table that stands *where*."""
-    written = key if _BARE_KEY.fullmatch(key) else f'"{printable(key)}"'
+    written = key if re.fullmatch(_BARE_KEY, key) else f'"{printable(key)}"'
     return f"{where} {written}" if where.endswith(":") else f"{where}.{written}"

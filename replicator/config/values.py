@@ -19,8 +19,8 @@ Reader: TypeAlias = Callable[[Any, str], T]
 
 _SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LONGEST: Final = 36_500 * _SECONDS["d"]
-_DURATION: Final = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|[smhdw]))+", re.ASCII)
-_DURATION_PART: Final = re.compile(r"([0-9.]+)([a-z]+)", re.ASCII)
+_DURATION: Final = r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|[smhdw]))+"
+_DURATION_PART: Final = r"([0-9.]+)([a-z]+)"
 
 _BYTES: Final = {
     "B": 1,
@@ -31,9 +31,9 @@ _BYTES: Final = {
     "MiB": 1024**2,
     "GiB": 1024**3,
 }
-_SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]+)", re.ASCII)
+_SIZE: Final = r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]+)"
 _LAST_PORT: Final = 65_535
-_ODD_CHARACTER: Final = re.compile(r"[^\x21-\x7e]|\\")
+_ODD_CHARACTER: Final = r"[^\x21-\x7e]|\\"
 
 
 class Listen(NamedTuple):
@@ -116,9 +116,9 @@ def duration(value: Any, where: str) -> timedelta:
     """Read a length of time such as ``90s``, ``1h30m`` or ``7d``."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise wrong("a duration with its unit", value, where, f'; write "{value}s" for seconds')
-    if not isinstance(value, str) or not _DURATION.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(_DURATION, value):
         raise wrong('a duration such as "90s", "1h30m" or "7d"', value, where)
-    parts = _DURATION_PART.findall(value)
+    parts = re.findall(_DURATION_PART, value)
     length = sum(float(size) * _SECONDS[unit] for size, unit in parts)
     if length > _LONGEST:
         raise wrong("less than a hundred years", value, where)
@@ -245,7 +245,7 @@ def _is_url(read: str, schemes: tuple[str, ...]) -> bool:
         has_place = bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-    is_plain = not (parts.query or parts.fragment or _ODD_CHARACTER.search(read))
+    is_plain = not (parts.query or parts.fragment or re.search(_ODD_CHARACTER, read))
     return has_place and is_plain and parts.scheme in schemes
 
 
@@ -262,7 +262,7 @@ def _check_limits(value: float, least: float, most: float | None, where: str) ->
 
 
 def _bytes(value: Any, example: str, where: str) -> int:
-    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    found = re.fullmatch(_SIZE, value) if isinstance(value, str) else None
     factor = _BYTES.get(found[2]) if found else None
     if found is None or factor is None:
         units = ", ".join(_BYTES)

@@ -37,27 +37,11 @@ class CredentialScreen:
     async def put(self, request: Request, visitor: Visitor, form: Form) -> Response:
         visitor.identity.require_unlimited(Role.ADMIN)
         try:
-            await self._put(form.get("name", "").strip(), _host(form), _login(form))
+            await self._desk().put(form.get("name", "").strip(), _host(form), _login(form))
         except ReplicatorError as error:
             # What is secret of it is not sent back: it has to be entered once more.
             return await self._shown(request, visitor, form=form, error=error)
         return go_to(PATH)
-
-    async def _put(self, name: str, host: str, login: Credentials) -> None:
-        """Raises InvalidRequest where the name is taken by a login for another registry.
-
-        A form is filled in by hand: it must not take the secret from a registry that still needs
-        it because of a name that was typed once more.
-        """
-        desk = self._desk()
-        for kept in await desk.all():
-            if kept.name == name and kept.host != host:
-                raise InvalidRequest(
-                    f"the credential {name!r} is for {kept.host}, which would lose it; choose "
-                    "another name, or delete that one first",
-                    field="name",
-                )
-        await desk.put(name, host, login)
 
     async def ask_to_delete(self, request: Request) -> Response:
         visitor_of(request).identity.require_unlimited(Role.ADMIN)

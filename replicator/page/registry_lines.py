@@ -11,7 +11,6 @@ from replicator.page import words
 from replicator.page.plots import Plot, bars_by_day
 from replicator.registry.profile import profile_for
 from replicator.service.access.identity import Identity
-from replicator.service.views.paging import LARGEST
 from replicator.service.views.registry_condition import Condition
 from replicator.service.views.registry_views import KnownRegistry
 from replicator.store.traffic import Requested
@@ -34,8 +33,7 @@ async def registry_lines(office: Office, who: Identity) -> Sequence[RegistryLine
     """Return all registries by name; none to somebody who is limited to some rules."""
     if not who.sees_all:
         return ()
-    page = await office.registries.page(who, cursor=None, limit=LARGEST)
-    known = {each.settings.name: each for each in page.items}
+    known = await office.registries.all(who)
     conditions = await office.conditions.all(who)
     requests, today = await office.traffic.requests(who), office.traffic.days[-1]
     asked, asked_today = Counter[str](), Counter[str]()

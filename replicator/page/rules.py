@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -62,7 +64,10 @@ class RuleScreen:
         visitor.identity.require(Role.ADMIN)
         text = form.get("text", "")
         try:
-            kept = await self._office.rule_desk.create(visitor.identity, rule_text.read(text))
+            wanted = rule_text.read(text)
+            if "preview" in form:
+                return await self._previewed(request, None, text, wanted)
+            kept = await self._office.rule_desk.create(visitor.identity, wanted)
         except ReplicatorError as error:
             return self._form(request, None, text, error=error)
         return go_to(f"/rules/{kept.name}")
@@ -80,6 +85,8 @@ class RuleScreen:
         revision = _revision(form)
         try:
             wanted = rule_text.read(text)
+            if "preview" in form:
+                return await self._previewed(request, rule, text, wanted, revision=revision)
             kept = await self._office.rule_desk.replace(visitor.identity, name, wanted, revision)
         except ReplicatorError as error:
             return self._form(request, rule, text, revision=revision, error=error)
@@ -102,6 +109,17 @@ class RuleScreen:
         visitor.identity.require(Role.ADMIN)
         await self._office.rule_desk.delete(visitor.identity, _name(request))
         return go_to("/")
+
+    async def _previewed(
+        self, request: Request, rule: Rule | None, text: str, wanted: Rule, *, revision: int = 0
+    ) -> Response:
+        """Show what a rule would do as it is written. Raises what says that it cannot be kept."""
+        who = visitor_of(request).identity
+        try:
+            plan = await self._office.rule_desk.plan_of(who, wanted)
+        except RegistryError as error:
+            return self._form(request, rule, text, revision=revision, plan_error=str(error))
+        return self._form(request, rule, text, revision=revision, plan=plan)
 
     async def _switch(self, request: Request, visitor: Visitor, *, enabled: bool) -> Response:
         visitor.identity.require(Role.OPERATOR)
@@ -139,10 +157,8 @@ class RuleScreen:
                 moved_plot("Bytes per day", traffic.days, await traffic.by_day(who, name)),
                 lag_line("Lag", traffic.days, spans, line.rule.objective, now),
             ],
-            plan=plan,
-            planned=_ordered(plan),
-            most=_PLANNED,
-            plan_error=plan_error,
+            **_planned(plan, plan_error),
+            is_kept=True,
         )
 
     def _form(
@@ -153,6 +169,8 @@ class RuleScreen:
         *,
         revision: int = 0,
         error: ReplicatorError | None = None,
+        plan: RunReport | None = None,
+        plan_error: str = "",
     ) -> Response:
         return self._site.pages.page(
             request,
@@ -163,6 +181,7 @@ class RuleScreen:
             revision=revision,
             mistake=None if error is None else mistake(text, error),
             is_of_file=rule is not None and rule.origin is Origin.FILE,
+            **_planned(plan, plan_error),
         )
 
 
@@ -175,6 +194,11 @@ def _revision(form: Form) -> int:
     if not text.isdecimal() or len(text) > 9:
         raise InvalidRequest("say which revision was edited", field="revision")
     return int(text)
+
+
+def _planned(plan: RunReport | None, error: str) -> dict[str, Any]:
+    """Return what the part of a page that shows a plan is made of."""
+    return {"plan": plan, "planned": _ordered(plan), "most": _PLANNED, "plan_error": error}
 
 
 def _ordered(plan: RunReport | None) -> list[tuple[str, int]]:

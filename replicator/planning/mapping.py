@@ -22,7 +22,7 @@ REPOSITORY_NAMES: Final = frozenset({"registry", "repository", "name"})
 TAG_NAMES: Final = REPOSITORY_NAMES | {"tag"}
 
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
-_NOT_IN_PATHS: Final = re.compile(r"[^a-z0-9.]+", re.ASCII)
+_NOT_IN_PATHS: Final = r"[^a-z0-9.]+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,12 @@ class Template:
         return Tag(_fill(self.tag, {**captures, **names_of(source), "tag": tag}))
 
     @property
+    def fixed(self) -> str:
+        """The path that each repository it yields is below, or is; empty if that is any."""
+        literal, brace, _ = self.path.partition("{")
+        return literal.rpartition("/")[0] if brace else literal
+
+    @property
     def placeholders(self) -> frozenset[str]:
         """The names used in the path."""
         return frozenset(_PLACEHOLDER.findall(self.path))
@@ -98,7 +104,7 @@ class Template:
 
 def names_of(source: RepositoryName) -> dict[str, str]:
     """Return what the placeholders of every template stand for."""
-    registry = _NOT_IN_PATHS.sub("-", source.registry.lower()).strip("-")
+    registry = re.sub(_NOT_IN_PATHS, "-", source.registry.lower()).strip("-")
     return {"registry": registry, "repository": source.path.strip("/"), "name": source.name}
 
 

@@ -18,7 +18,7 @@ RESERVED_NAMES: Final = frozenset({"registry", "repository", "name", "tag"})
 
 _LONGEST: Final = 1000
 _CAPTURE: Final = re.compile(r"\{([^{}]*)\}")
-_CAPTURE_NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,31}", re.ASCII)
+_CAPTURE_NAME: Final = r"[a-z_][a-z0-9_]{0,31}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def _named(text: str, position: int, within: frozenset[str], where: str) -> _Par
     name = found[1]
     if "," in name:
         raise _bad(where, text, "braces name what they match; write one pattern for each choice")
-    if not _CAPTURE_NAME.fullmatch(name):
+    if not re.fullmatch(_CAPTURE_NAME, name):
         raise _bad(where, text, f'"{{{name}}}" is no name; use lower-case letters, digits and _')
     steps = (Step(within, capture=name), Step(within, many=True, capture=name))
     return _Part(steps, f"(?P<{name}>[^/]+)", len(found[0]))

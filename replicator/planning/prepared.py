@@ -76,10 +76,11 @@ class PreparedRule:
         return any(glob.match(tag) is not None for glob in self.immutable)
 
     @property
-    def registries(self) -> tuple[str, ...]:
-        """The hosts that the rule reads and writes."""
-        hosts = (self.source.registry, *(template.registry for template in self.templates))
-        return tuple(dict.fromkeys(hosts))
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """The hosts that the rule reads and writes, each with the path that all of it is below."""
+        source = (self.source.registry, self.source.fixed.rstrip("/"))
+        goals = ((template.registry, template.fixed) for template in self.templates)
+        return tuple(dict.fromkeys((source, *goals)))
 
     @property
     def keeps_repositories_apart(self) -> bool:

@@ -21,7 +21,7 @@ MAX_ERROR_SIZE: Final = 64 * 1024
 MAX_WORDS: Final = 256
 
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
-_HTML: Final = re.compile(rb"\s*<(?:!doctype|html|head|body|\?xml|!--)", re.IGNORECASE)
+_HTML: Final = rb"\s*<(?:!doctype|html|head|body|\?xml|!--)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Answer:
     @property
     def is_web_page(self) -> bool:
         """By its body: Quay says text/html of the word ``true``."""
-        return bool(_HTML.match(self.content[:256]))
+        return bool(re.match(_HTML, self.content[:256], re.IGNORECASE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ _BY_CODE: Final[Mapping[str, type[errors.RegistryError]]] = {
     "DENIED": errors.Denied,
     "UNAVAILABLE": errors.RegistryUnavailable,
 }
-_NO_PROJECT: Final = re.compile(r"project \S+ not found")
+_NO_PROJECT: Final = r"project \S+ not found"
 _TOO_MANY: Final = frozenset({"TOOMANYREQUESTS", "TOO_MANY_REQUEST"})
 _HINTS: Final[Mapping[int, str]] = {
     413: "a proxy in front of the registry may limit the size of a body",
@@ -174,7 +174,7 @@ def _is_quota(found: tuple[Problem, ...]) -> bool:
 
 def _lacks_project(answer: Answer, found: tuple[Problem, ...]) -> bool:
     """Say whether a 401 of Harbor's means that there is no such project, whoever asks."""
-    return answer.status == 401 and any(_NO_PROJECT.match(each.message) for each in found)
+    return answer.status == 401 and any(re.match(_NO_PROJECT, each.message) for each in found)
 
 
 def _kind(status: int, codes: tuple[str, ...]) -> type[errors.RegistryError]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import httpx
 
 from replicator.errors import NotARegistry, RegistryUnavailable
 from replicator.registry.answers import Answer, Attempt
 from replicator.registry.bearer import Bearer
-from replicator.registry.challenges import Challenge, parse_challenges
 from replicator.registry.exchange import Send, exchange
 from replicator.registry.gate import Gate
 from replicator.registry.keychain import Keychain
@@ -16,6 +17,9 @@ from replicator.registry.retry import Clock
 from replicator.registry.scopes import Scope, parse_scopes
 from replicator.registry.token_client import TokenClient
 from replicator.registry.tokens import TokenService, basic_header
+
+if TYPE_CHECKING:
+    from replicator.registry.challenges import Challenge
 
 
 class Authenticator:
@@ -64,6 +68,8 @@ class Authenticator:
         """
         if not self._gate.may_carry_credentials(url):
             return False
+        from replicator.registry.challenges import parse_challenges
+
         challenges = parse_challenges(headers.get_list("www-authenticate"))
         if not challenges and self._bearer is None and not self._basic:
             # gcr.io was seen to say at the ping alone where its tokens are.

@@ -22,7 +22,7 @@ from replicator.registry.settings import Credentials
 # In seconds; helpers of clouds ask their cloud.
 _PATIENCE: Final = 30.0
 # Part of a program's name, which must not lead to another folder.
-_SUFFIX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+_SUFFIX: Final = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _NOT_FOUND: Final = "credentials not found in native keychain"
 # The user name of an identity token.
 _IDENTITY_USER: Final = "<token>"
@@ -35,7 +35,7 @@ class CredentialHelper:
     """
 
     def __init__(self, suffix: str, *, environment: Mapping[str, str] | None = None) -> None:
-        if not _SUFFIX.fullmatch(suffix):
+        if not re.fullmatch(_SUFFIX, suffix):
             raise ConfigError(f"{shown(suffix)!r} cannot be a credential helper's name")
         self._program = f"docker-credential-{suffix}"
         self._environment = environment

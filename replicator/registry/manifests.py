@@ -25,9 +25,8 @@ from replicator.registry.sending import Sender
 _ACCEPT: Final = (("Accept", ", ".join(media_types.MANIFEST_TYPES)),)
 _PUT: Final = frozenset({200, 201, 202})
 # What a proxy says of the trouble with its upstream, and nobody of a manifest that is not there.
-_UPSTREAM: Final = re.compile(
-    r"upstream|connect|time[d ]{0,2}out|refused|resol|unreachable|https?:|error|\b[45]\d\d\b|ssl",
-    re.IGNORECASE,
+_UPSTREAM: Final = (
+    r"upstream|connect|time[d ]{0,2}out|refused|resol|unreachable|https?:|error|\b[45]\d\d\b|ssl"
 )
 _DELETED: Final = frozenset({200, 202, 204})
 
@@ -123,7 +122,8 @@ class Manifests:
         """Read the words of a 404, but for the tag's own and where it is said to have expired."""
         told = [each for each in problems(answer.content) if each.code != "TAG_EXPIRED"]
         words = " ".join(f"{each.message} {each.detail or ''}" for each in told)
-        if answer.status == 404 and _UPSTREAM.search(words.replace(missing, "")):
+        words = words.replace(missing, "")
+        if answer.status == 404 and re.search(_UPSTREAM, words, re.IGNORECASE):
             self._sender.knowledge.proxies.add(self._owner)
         return error
 

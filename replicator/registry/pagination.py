@@ -107,7 +107,8 @@ def _entries(sender: Sender, call: Call, answer: Answer, key: str) -> list[Any]:
 def _next_page(
     sender: Sender, call: Call, answer: Answer, entries: list[Any], asked: int
 ) -> str | None:
-    if link := next_link(answer.headers.get("link", "")):
+    header = answer.headers.get("link", "")
+    if header and (link := next_link(header)):
         return str(sender.gate.next_page(answer.url, link))
     guesses = sender.knowledge.profile.paging is Paging.LAST
     if not guesses or not asked or len(entries) != asked or not isinstance(entries[-1], str):

@@ -22,12 +22,8 @@ _UNCLEAR: Final = frozenset({"MANIFEST_INVALID", "MANIFEST_UNVERIFIED"})
 # else wrong with it, so that a digest in its words alone says nothing.
 _ABOUT_ABSENCE: Final = r"(?:unknown|could not find|not found|missing)[^{{}}\[\],]{{0,48}}{digest}"
 # Nor does the name of a member of that manifest, or of its schema.
-_ABOUT_TYPE: Final = re.compile(
-    r"(?<!['\"])(?:media ?type|content.?type)(?!\\?['\"])|unsupported manifest", re.IGNORECASE
-)
-_ABOUT_MOVING: Final = re.compile(
-    r"immutab|overw?rit|re-?deploy|cannot be updated|allow updating", re.IGNORECASE
-)
+_ABOUT_TYPE: Final = r"(?<!['\"])(?:media ?type|content.?type)(?!\\?['\"])|unsupported manifest"
+_ABOUT_MOVING: Final = r"immutab|overw?rit|re-?deploy|cannot be updated|allow updating"
 _COMMON_TYPES: Final = media_types.INDEXES | {
     media_types.OCI_MANIFEST,
     media_types.DOCKER_MANIFEST,
@@ -62,7 +58,9 @@ def refined(
 def forbids_moving(error: errors.RegistryError, profile: Profile) -> bool:
     """Say whether *error* can mean that an existing tag may not be moved."""
     answers = {str(error.status), *(f"{error.status} {code}" for code in error.codes)}
-    return not answers.isdisjoint(profile.immutable) or bool(_ABOUT_MOVING.search(str(error)))
+    if not answers.isdisjoint(profile.immutable):
+        return True
+    return bool(re.search(_ABOUT_MOVING, str(error), re.IGNORECASE))
 
 
 def _missing(
@@ -94,7 +92,9 @@ def _is_about_type(status: int, codes: tuple[str, ...], text: str, manifest: Man
         return True
     if status not in (400, 404) or _UNCLEAR.isdisjoint(codes):
         return False
-    return manifest.media_type not in _COMMON_TYPES or bool(_ABOUT_TYPE.search(text))
+    if manifest.media_type not in _COMMON_TYPES:
+        return True
+    return bool(re.search(_ABOUT_TYPE, text, re.IGNORECASE))
 
 
 def _text(found: tuple[Problem, ...]) -> str:

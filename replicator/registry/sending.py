@@ -32,10 +32,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """A failed attempt, and how many seconds the registry asked to wait, if it did."""
+    """A failed attempt, and how many seconds the registry asked to wait, if it did, or gave no
+    answer."""
 
     error: errors.RegistryError
     asked: float | None = None
+    silence: float = 0.0
 
 
 class Sender:
@@ -90,11 +92,14 @@ class Sender:
 
     async def pause(self, call: Call, reason: str, seconds: float) -> None:
         """Say that *call* will be repeated, and sleep until then."""
-        self._listener(RequestRetried(self.registry, call.kind, reason, seconds))
-        await self.clock.sleep(seconds)
+        await self._pause(RequestRetried(self.registry, call.kind, reason, seconds))
 
     def attempt(self, call: Call) -> Attempt:
         return Attempt(self.registry, call.on, call.request)
+
+    async def _pause(self, retried: RequestRetried) -> None:
+        self._listener(retried)
+        await self.clock.sleep(retried.seconds)
 
     async def _repeated(self, call: Call, attempt: Callable[[Call], Awaitable[T | _Refusal]]) -> T:
         """Make attempts until one succeeds or fails for good."""
@@ -126,7 +131,13 @@ class Sender:
             raise errors.RateLimited(
                 str(error), retry_after=asked, codes=error.codes, registry=self.registry
             )
-        await self.pause(call, "no answer" if error.status is None else str(error.status), wait)
+        reason = "no answer" if error.status is None else str(error.status)
+        tries = self.settings.retries + 1
+        await self._pause(
+            RequestRetried(
+                self.registry, call.kind, reason, wait, refusal.silence, number + 2, tries
+            )
+        )
         if call.body is not None:
             raise errors.RegistryUnavailable(
                 str(error), status=error.status, codes=error.codes, registry=self.registry
@@ -144,10 +155,11 @@ class Sender:
             return response
         if has_come(response):
             return come_answer(response, call.limit)
+        since = self.clock.monotonic()
         try:
             return await self._courier.read(call, response, call.limit)
         except NO_ANSWER as error:
-            return self._unanswered(call, error)
+            return self._unanswered(call, error, since)
 
     async def _opened(self, call: Call) -> httpx.Response | _Refusal:
         """Make one attempt, up to the head of the answer that was hoped for.
@@ -156,6 +168,7 @@ class Sender:
         """
         if not self.limits.circuit.lets_through():
             raise self._left_alone(call)
+        since = self.clock.monotonic()
         try:
             response = await self._courier.carry(call)
             if response.status_code in call.expected:
@@ -164,7 +177,7 @@ class Sender:
                 return response
             answer = await self._courier.read(call, response, MAX_ERROR_SIZE)
         except NO_ANSWER as failure:
-            return self._unanswered(call, failure)
+            return self._unanswered(call, failure, since)
         except errors.RateLimited as refusal:  # the token service's
             return _Refusal(refusal, refusal.retry_after)
         except errors.RegistryError as refusal:
@@ -181,10 +194,10 @@ class Sender:
             registry=self.registry,
         )
 
-    def _unanswered(self, call: Call, error: Exception) -> _Refusal:
+    def _unanswered(self, call: Call, error: Exception, since: float) -> _Refusal:
         refusal = no_answer(error, self.attempt(call))
         refusal.__cause__ = error
-        return _Refusal(refusal)
+        return _Refusal(refusal, silence=self.clock.monotonic() - since)
 
     async def _refuse_compressed(self, call: Call, response: httpx.Response) -> None:
         """Refuse an answer that is compressed although that was not asked for."""

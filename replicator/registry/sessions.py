@@ -31,7 +31,7 @@ _SENT: Final = frozenset({201, 202, 204})
 _CLOSED: Final = frozenset({201, 204})
 _STATUS: Final = frozenset({200, 202, 204})
 # Quay says "bytes=0-99", others "0-99"; nothing received is "0--1" or "0-0".
-_RANGE: Final = re.compile(r"(?:bytes[= ])?0-(-?\d{1,19})", re.ASCII)
+_RANGE: Final = r"(?:bytes[= ])?0-(-?\d{1,19})"
 _TYPE: Final = (("Content-Type", OCTET_STREAM),)
 # The session is lost, or the bytes, which were right when they left us.
 _BEGIN_ANEW: Final = frozenset(
@@ -269,7 +269,7 @@ class BlobUpload:
 
     def _held(self, answer: Answer) -> int | None:
         """Return how many bytes an answer says that the session holds."""
-        match = _RANGE.fullmatch(answer.headers.get("range", "").strip())
+        match = re.fullmatch(_RANGE, answer.headers.get("range", "").strip(), re.ASCII)
         if match is None:
             return None
         bias = self._sender.knowledge.profile.offset_bias if answer.status == 204 else 0

@@ -50,8 +50,9 @@ class CredentialSource:
     """Where the credentials of one registry come from, as its configuration says.
 
     One way to log in is set: one of the three to give a password or of the three to give an
-    identity token, or *cloud*, or *stored*, the name of one that the database keeps. Environment and files are read when the credentials are needed, each time anew, so
-    that a rotated secret takes effect without a restart.
+    identity token, or *cloud*, or *stored*, the name of one that the database keeps. Environment
+    and files are read when the credentials are needed, each time anew, so that a rotated secret
+    takes effect without a restart.
     """
 
     username: str = ""

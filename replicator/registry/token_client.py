@@ -46,8 +46,8 @@ _ATTEMPTS: Final = 4
 _LONGEST_WAIT: Final = 30.0
 # How services say that they do not take the form: Artifactory 401, Google 404, Azure 400.
 _NO_FORM: Final = frozenset({400, 401, 404, 405})
-_LOCKED: Final = re.compile(rb"too many login attempts", re.IGNORECASE)
-_CODE: Final = re.compile(r"[A-Z0-9_]{1,64}", re.ASCII)
+_LOCKED: Final = rb"too many login attempts"
+_CODE: Final = r"[A-Z0-9_]{1,64}"
 _KINDS: Final[Mapping[int, tuple[type[RegistryError], str]]] = {
     401: (Unauthorized, "no access without a login"),
     403: (Denied, ""),
@@ -161,7 +161,7 @@ class TokenClient:
 
 def _reason(answer: Answer, asked: float | None) -> str:
     """Say why a token service makes us wait: Quay locks a login, however right it is by now."""
-    if _LOCKED.search(answer.content) is None:
+    if re.search(_LOCKED, answer.content, re.IGNORECASE) is None:
         return "its token service asks to slow down (429)"
     until = f" for {asked + 1:.0f} s" if asked is not None else ""
     return f"this login is locked there{until}, after wrong passwords; wait, and try no others"
@@ -172,7 +172,7 @@ def _error(answer: Answer, attempt: Attempt) -> RegistryError:
 
     Only codes are taken from its body, not words: they may repeat what was sent.
     """
-    codes = tuple(each.code for each in problems(answer.content) if _CODE.fullmatch(each.code))
+    codes = tuple(each.code for each in problems(answer.content) if re.fullmatch(_CODE, each.code))
     kind, hint = _KINDS.get(answer.status, (Rejected, ""))
     if answer.status == 405 and "DENIED" in codes:
         # Quay's answer to who asks for the right to push to a new repository.

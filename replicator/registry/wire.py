@@ -58,7 +58,7 @@ class Wire:
             status = response.status_code
         finally:
             seconds = self._clock.monotonic() - start
-            self._listener(RequestFinished(self._registry, kind, status, seconds))
+            self._listener(RequestFinished(self._registry, kind, status, seconds, request.method))
         self.quickest = min(seconds, self.quickest or seconds)
         response.request = request
         if warning := response.headers.get("warning"):

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from replicator.errors import CredentialNotFound
+from replicator.errors import CredentialNotFound, NameTaken
 from replicator.store.audit import Change, append
 from replicator.store.database import Database
 from replicator.store.operating_tables import credential
@@ -38,9 +38,15 @@ class Credentials:
         self._database = database
 
     async def put(self, record: CredentialRecord) -> None:
-        """Add or replace a credential."""
+        """Add a credential, or replace one for the same host.
+
+        Raises NameTaken where its name is that of one for another host, which would be lost to a
+        registry that still needs it.
+        """
         async with self._database.writing() as connection:
             before = await _find(connection, record.name)
+            if before is not None and before.host != record.host:
+                raise NameTaken(_for_another(before, record.host))
             row = {
                 "name": record.name,
                 "host": record.host,
@@ -156,6 +162,13 @@ def _change(before: CredentialRecord | None, after: CredentialRecord) -> Change:
 def _described(record: CredentialRecord) -> dict[str, Any]:
     secret = "none" if record.sealed is None else "set"
     return {"host": record.host, "username": record.username, "secret": secret}
+
+
+def _for_another(kept: CredentialRecord, host: str) -> str:
+    return (
+        f"the credential {kept.name!r} is for {kept.host}, which would lose it to {host}; choose "
+        f"another name for {host}, or delete {kept.name!r} first"
+    )
 
 
 def _missing(name: str) -> str:

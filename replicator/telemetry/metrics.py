@@ -23,8 +23,8 @@ _TOO_MANY_REQUESTS: Final = 429
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """How things stand; all times in seconds. *lag*, *next_due* and *objectives* are by
-    rule."""
+    """How things stand; all times in seconds. *lag*, *next_due*, *objectives* and *budgets*, from
+    1 down to 0, are by rule."""
 
     waiting: int
     under_way: int
@@ -36,6 +36,7 @@ class Gauges:
     failing_tags: int
     failing_for: float
     objectives: Mapping[str, float]
+    budgets: Mapping[str, float]
 
 
 class Metrics:
@@ -112,6 +113,11 @@ class Metrics:
         )
         yield _by_rule(
             "rule_objective_seconds", "The lag that the rule allows, if it does.", now.objectives
+        )
+        yield _by_rule(
+            "rule_error_budget_left_ratio",
+            "The part that is left of the time for which the rule may be behind its objective.",
+            now.budgets,
         )
         yield _by_rule("rule_next_due_seconds", "Until the rule comes due by itself.", now.next_due)
 

@@ -145,9 +145,16 @@ class Traces:
         current = _current.get()
         if current is None:
             return
-        about: dict[str, str | int] = {"server.address": event.registry}
+        # Named as OpenTelemetry's conventions name them; no address is among them, which could
+        # have a signature in its query.
+        about: dict[str, str | int] = {
+            "http.request.method": event.method,
+            "server.address": event.registry,
+        }
         if event.status is not None:
             about["http.response.status_code"] = event.status
+        if event.status is None or event.status >= 400:
+            about["error.type"] = "no_answer" if event.status is None else str(event.status)
         now = time.time_ns()
         span = self._tracer.start_span(
             event.kind.value,

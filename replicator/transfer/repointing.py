@@ -31,7 +31,7 @@ _VOUCHING: Final = frozenset((
     "signature", "signatures", "sigstore", "simplesigning", "toto", "vsa",
 ))
 # fmt: on
-_WORD: Final = re.compile(r"[a-z0-9]+", re.ASCII)
+_WORD: Final = r"[a-z0-9]+"
 # Of cosign's tags, the one whose content does not name the image.
 _DESCRIBING_SUFFIX: Final = ".sbom"
 
@@ -66,7 +66,7 @@ def repoint(waves: Waves, replaced: Mapping[Digest, Manifest]) -> Repointed:
 
 def vouches(*types: str) -> bool:
     """Say whether content of one of these media types is about one digest and no other."""
-    return any(_VOUCHING.intersection(_WORD.findall(each.lower())) for each in types)
+    return any(_VOUCHING.intersection(re.findall(_WORD, each.lower())) for each in types)
 
 
 def _can(attachment: Attachment, replaced: Mapping[Digest, Manifest]) -> bool:

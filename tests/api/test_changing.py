@@ -175,6 +175,22 @@ async def test_runs_are_cancelled_and_repeated_and_that_is_written_down(api, rul
     assert ("cancel", "run", waiting["id"]) in await audited(api)
 
 
+async def test_a_credential_of_another_registry_is_not_replaced(api, office):
+    login = {"host": "a.example.com", "username": "robot", "password": "first"}
+    await api.put("/credentials/robot", json=login)
+    other = {**login, "host": "b.example.com", "password": "second"}
+    refused = await api.put("/credentials/robot", json=other)
+    kept = await office.credentials.reveal("robot", "a.example.com")
+    await api.delete("/credentials/robot")
+    taken = await api.put("/credentials/robot", json=other)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "name_taken")
+    assert "'robot' is for a.example.com" in refused.json()["detail"]
+    assert "lose it to b.example.com" in refused.json()["detail"]
+    assert kept.password == "first"
+    assert (taken.status_code, taken.json()["host"]) == (200, "b.example.com")
+
+
 async def test_no_answer_has_a_secret_that_came_in(api, database, caplog):
     caplog.set_level("DEBUG")
     login = {"host": "registry.example.com", "username": "robot", "password": CANARY}
@@ -199,11 +215,32 @@ async def test_no_answer_has_a_secret_that_came_in(api, database, caplog):
     assert CANARY not in caplog.text
 
 
+async def test_a_registry_names_no_login_that_is_not_kept_for_it(api):
+    entry = {"kind": "harbor", "credential": {"stored": "robot"}}
+    missing = await api.put("/registries/a.example.com", json=entry)
+    login = {"host": "b.example.com", "username": "robot", "password": CANARY}
+    await api.put("/credentials/robot", json=login)
+    of_another = await api.put("/registries/a.example.com", json=entry)
+    kept = await api.put("/registries/b.example.com", json=entry)
+    gone = await api.get("/registries/a.example.com")
+
+    assert (missing.status_code, of_another.status_code) == (422, 422)
+    assert missing.json()["detail"] == (
+        "registries.\"a.example.com\".credential.stored: there is no credential 'robot'; "
+        "`replicate credential set robot --host a.example.com` makes it"
+    )
+    assert of_another.json()["detail"] == (
+        "registries.\"a.example.com\".credential.stored: the credential 'robot' is for "
+        "b.example.com; set another one for a.example.com"
+    )
+    assert (kept.status_code, gone.status_code) == (200, 404)
+
+
 async def test_a_registry_whose_address_changes_loses_its_secret(api):
     entry = {"kind": "harbor", "credential": {"stored": "other"}}
-    await api.put("/registries/other.example.com", json=entry)
     login = {"host": "other.example.com", "username": "robot", "password": CANARY}
     await api.put("/credentials/other", json=login)
+    await api.put("/registries/other.example.com", json=entry)
     same = await api.put("/registries/other.example.com", json={**entry, "retries": 2})
     moved = await api.put(
         "/registries/other.example.com", json={**entry, "endpoint": "evil.example"}

@@ -35,3 +35,18 @@ def test_every_operation_has_a_name_and_words_and_says_how_it_fails():
     for operation in operations:
         assert operation["description"]
         assert "application/problem+json" in operation["responses"]["default"]["content"]
+
+
+def test_every_list_comes_in_pages():
+    document = openapi()
+    schemas, lists = document["components"]["schemas"], []
+    for path in document["paths"].values():
+        said = path.get("get", {}).get("responses", {}).get("200", {}).get("content", {})
+        name = said.get("application/json", {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
+        if "items" in schemas.get(name, {}).get("properties", {}):
+            lists.append((path["get"], schemas[name]))
+
+    assert len(lists) >= 8
+    for operation, schema in lists:
+        assert {each["name"] for each in operation["parameters"]} >= {"cursor", "limit"}
+        assert "next" in schema["required"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from replicator.planning.backoff import Failing
+from replicator.registry.settings import Credentials
 from replicator.service.access.identity import Identity, Role
 from replicator.store.ledger import Ledger
 from replicator.store.notes import TagNotes
@@ -149,6 +150,18 @@ async def test_a_tag_is_explained_and_a_digest_is_found(api, rules, database):
     assert explained.json()["rules"][0]["rule"] == "base"
     assert [each["tag"] for each in of_tag["tags"]] == ["3.20"]
     assert [each["repository"] for each in of_blob["blobs"]] == [str(ALPINE)]
+
+
+async def test_tokens_and_credentials_come_in_pages(api, office):
+    names = [f"n{n}" for n in range(5)]
+    for name in names:
+        await office.tokens.create(name, Role.VIEWER)
+        await office.credentials.put(name, "registry.example.com", Credentials("u", "p", ""))
+
+    for path in ("/tokens", "/credentials"):
+        items, sizes = await all_pages(api, path, limit=2)
+        assert [each["name"] for each in items] == names
+        assert sizes == [2, 2, 1]
 
 
 async def test_who_is_limited_to_some_rules_sees_no_trace_of_others(as_who, rules, runs, database):

@@ -293,12 +293,31 @@ def test_a_warning_is_told_once():
     assert describer.describe(warning) == ""
 
 
+def test_whoever_waits_for_a_registry_that_says_nothing_is_told_so():
+    describer = Describer(verbosity=0, tags=True)
+
+    def after(silence, number):
+        retried = events.RequestRetried(
+            "registry.io", RequestKind.TAGS, "no answer", 0.5, silence, number, 5
+        )
+        return describer.describe(retried)
+
+    told = [after(60.2, 2), after(60.1, 2), after(0.1, 3), after(60.0, 3)]
+
+    assert told == [
+        "waiting for registry.io: no answer for 60 s; try 2 of 5",
+        "",
+        "",
+        "waiting for registry.io: no answer for 60 s; try 3 of 5",
+    ]
+
+
 @pytest.mark.parametrize(
     ("event", "verbosity"),
     [
         (events.RequestRetried("registry.io", RequestKind.TAGS, "503", 1.5), 1),
         (events.BlobFinished(HERE, ONE, 10, BlobOutcome.MOUNTED), 1),
-        (events.RequestFinished("registry.io", RequestKind.TAGS, 200, 0.01), 2),
+        (events.RequestFinished("registry.io", RequestKind.TAGS, 200, 0.01, "GET"), 2),
     ],
 )
 def test_whoever_asks_for_more_is_told_more(event, verbosity):

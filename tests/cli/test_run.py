@@ -307,6 +307,36 @@ destinations = ["{destination.host}/mirror"]
     assert len(source.requests) == 0
 
 
+@pytest.mark.parametrize(
+    ("source", "destination"),
+    [("team/app", "{name}"), ("team/*", "{name}"), ("app", "team/{name}"), ("app", "team")],
+)
+async def test_a_password_of_a_path_is_looked_for_before_the_run_begins(
+    replicate, start_registry, source, destination
+):
+    registry = await start_registry()
+    replicate.write_config(f"""
+[registries."{registry.host}/team"]
+credential = {{ username = "me", password_env = "NOT_SET_ANYWHERE" }}
+
+[registries."{registry.host}/else"]
+credential = {{ username = "me", password_env = "NOR_THIS" }}
+
+[[rules]]
+name = "app"
+source = "{registry.host}/{source}"
+destinations = ["{registry.host}/{destination}"]
+""")
+
+    done = await replicate("run")
+
+    assert done.code == 2
+    assert done.complaint.endswith(
+        f"{registry.host}/team: the environment variable NOT_SET_ANYWHERE is not set"
+    )
+    assert len(registry.requests) == 0
+
+
 async def test_status_names_the_tags_that_were_left_alone(with_rules, registries):
     source, destination = registries
     with_rules.write_config(rule(source, destination, more='overwrite = "never"'))

@@ -300,6 +300,24 @@ async def test_a_service_says_that_it_is_well_and_what_it_does(replicate, start_
     assert 3500 < float(values['replicator_rule_next_due_seconds{rule="app"}']) <= 3600
 
 
+async def test_a_service_shows_what_is_left_of_an_error_budget(replicate, start_registry):
+    source, destination = await start_registry(), await start_registry()
+    store_image(source.storage, "team/app", "1.0")
+    replicate.write_config(config(source, destination) + 'objective = "1h"')
+    await replicate("run")
+
+    async with serving(replicate) as log, asyncio.timeout(_PATIENCE):
+        # It is added up while the service begins to answer.
+        while "replicator_rule_error_budget_left_ratio{" not in (metrics := await shown(log)):
+            pass
+
+    assert 'replicator_rule_error_budget_left_ratio{rule="app"} 1.0' in metrics
+
+
+async def shown(log):
+    return (await get(f"{log.url}/metrics"))[1]
+
+
 async def test_a_service_whose_schema_is_changed_under_it_is_not_ready(replicate, start_registry):
     source = await start_registry()
     replicate.write_config(config(source, source, include='["none"]'))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 
 import pytest
 
+from replicator.config.rule_file import to_toml
 from replicator.planning.rule import Origin, Rule
 from replicator.store.rules import Rules
 from tests.page.conftest import ADMIN, LIMITED, OPERATOR, VIEWER
+from tests.support.embedded import store_image
 
 TEXT = """\
 [[rules]]
@@ -69,6 +72,48 @@ async def test_what_is_wrong_with_a_rule_is_shown_at_its_place(
     assert (f"Line {line} is not right" if line else "This cannot be kept") in page
     assert text.strip() in page
     assert await Rules(database).all() == ()
+
+
+async def test_what_a_rule_would_do_is_shown_before_it_is_kept(
+    browsing, database, kept, start_registry
+):
+    source, destination = await start_registry(), await start_registry()
+    for tag in ("1.0", "2.0"):
+        store_image(source.storage, "team/a", tag)
+    text = to_toml([replace(kept, source=f"{source.host}/team/a")]).replace(
+        "127.0.0.1:1/mirror", f"{destination.host}/mirror"
+    )
+    async with browsing(ADMIN) as browser:
+        await browser.get("/rules/team-a/edit")
+        edited = await browser.post("/rules/team-a/edit", text=text, revision="1", preview="yes")
+        new = await browser.post(
+            "/rules",
+            text=text.replace("team-a", "team-b") + 'tags = { include = ["1.0"] }\n',
+            preview="yes",
+        )
+        wrong = await browser.post("/rules", text=TEXT.format(name="b", latest=""), preview="yes")
+
+    page = html.unescape(edited.text)
+    assert edited.status_code == new.status_code == 200
+    assert "A run would now: <b>2</b> copy" in page
+    assert page.count("is not at the destination") == 2
+    assert text.strip() in page
+    assert "A run would now: <b>1</b> copy" in new.text
+    assert "Line 5 is not right" in wrong.text
+    assert await Rules(database).all() == (kept,)
+    assert destination.requests.count("PUT") == 0
+
+
+async def test_a_plan_of_what_is_not_kept_yet_that_cannot_be_made_says_why(
+    browsing, database, kept
+):
+    async with browsing(ADMIN) as browser:
+        await browser.get("/rules/new")
+        answer = await browser.post("/rules", text=TEXT.format(name="app", latest=5), preview="yes")
+
+    assert "Not everything could be found out" in answer.text
+    assert "nothing to do" not in answer.text
+    assert await Rules(database).all() == (kept,)
 
 
 async def test_an_edit_of_a_rule_that_was_changed_meanwhile_changes_nothing(

@@ -104,6 +104,17 @@ async def test_a_registry_has_a_line_with_its_requests_and_the_pulls_that_are_le
     assert missing.status_code == 404
 
 
+async def test_registries_are_all_listed_however_many_there_are(browsing, office):
+    for number in range(201):
+        await office.registry_desk.put(f"r{number:03}.example.com", {"kind": "harbor"})
+    async with browsing(ADMIN) as browser:
+        page = (await browser.get("/")).text
+        last = await browser.get("/registries/r200.example.com")
+
+    assert page.count('href="/registries/r') == 202
+    assert last.status_code == 200
+
+
 async def test_a_rule_shows_its_definition_its_history_and_what_fails(browsing, failed):
     async with browsing(ADMIN) as browser:
         page = (await browser.get("/rules/team-payments")).text

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import pickle
 from dataclasses import FrozenInstanceError, field
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -127,6 +128,51 @@ def test_a_wrong_argument_is_named(dataclass):
         Value(nmae="a")
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'name'"):
         Value()
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("arguments", "named"), [(("a", 1, 2), {}), (("a",), {"name": "b"}), ((), {"size": 1})]
+)
+def test_arguments_that_do_not_fit_are_refused_at_any_time(dataclass, arguments, named):
+    @dataclass(frozen=True, slots=True)
+    class Value:
+        name: str
+        size: int = 0
+
+    for _ in range(20):
+        with pytest.raises(TypeError):
+            Value(*arguments, **named)
+        assert Value("a", size=1).size == 1
+
+
+@BOTH
+def test_the_last_of_many_objects_is_made_like_the_first(dataclass):
+    @dataclass(slots=True)
+    class Value:
+        name: str
+        size: int = 7
+        notes: list[str] = field(default_factory=list)
+        length: int = field(init=False, default=0)
+
+        def __post_init__(self):
+            self.length = len(self.name)
+
+    values = [Value(str(number), size=number % 2) for number in range(20)]
+
+    assert [value.name for value in values] == [str(number) for number in range(20)]
+    assert [value.length for value in values] == [1] * 10 + [2] * 10
+    assert {value.size for value in values} == {0, 1}
+    assert len({id(value.notes) for value in values}) == 20
+    assert {Value("a").size for _ in range(20)} == {7}
+
+
+def test_what_is_no_field_is_refused():
+    with pytest.raises(TypeError, match="'kind' is no field"):
+
+        @our_dataclass(frozen=True, slots=True)
+        class Value:
+            kind: ClassVar[str] = "value"
 
 
 @pytest.mark.parametrize("value", [Ours("a", 3, ["x"], "s"), OursInOrder(1, 2)])

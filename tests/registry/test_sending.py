@@ -182,6 +182,30 @@ async def test_a_silent_registry_is_given_up(open_client, faults, faulty, image)
         await client.registry.repository("team/app").resolve(V1)
 
 
+async def test_a_try_that_nobody_answers_is_told_with_its_silence(open_client, faults, faulty):
+    faults.add(fault.hold(asyncio.Event()), *HEAD)
+    client = open_client(faulty.host, retries=2, timeouts=Timeouts(idle=0.05))
+    client.patience.look = 60.0
+
+    with pytest.raises(RegistryUnavailable):
+        await client.registry.repository("team/app").resolve(V1)
+
+    retries = client.heard.retries
+    assert [(each.number, each.tries) for each in retries] == [(2, 3), (3, 3)]
+    assert all(each.silence >= 60.0 for each in retries)
+
+
+async def test_an_answer_that_is_an_error_is_no_silence(open_client, faults, faulty, image):
+    faults.add(fault.answer(503), *HEAD, times=1)
+    client = open_client(faulty.host, retries=2)
+    client.patience.look = 60.0
+
+    await client.registry.repository("team/app").resolve(V1)
+
+    (retried,) = client.heard.retries
+    assert (retried.silence, retried.number, retried.tries) == (0.0, 2, 3)
+
+
 async def test_a_registry_that_never_stops_is_cut_short(faults, repository, image):
     faults.add(
         fault.endless_body(200, headers={"Content-Type": "application/json"}), "GET", "/tags/"

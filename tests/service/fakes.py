@@ -80,7 +80,7 @@ class World:
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         await asyncio.sleep(0)
         self.in_flight -= 1
-        listener(RequestFinished(registry, kind, 200, 0.0))
+        listener(RequestFinished(registry, kind, 200, 0.0, "GET"))
         self.meanwhile(kind, str(repository), tag)
         error = self.broken.get((kind, str(repository), tag))
         if error is not None:

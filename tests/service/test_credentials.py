@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from replicator.errors import ConfigError, CredentialNotFound
+from replicator.errors import ConfigError, CredentialNotFound, NameTaken
 from replicator.registry.settings import Credentials
 from replicator.service.access.credentials import CredentialDesk, StoredKeychain
 from replicator.service.access.secret_key import read_keys
@@ -35,6 +35,18 @@ async def test_a_credential_is_for_one_registry_alone(database: Database) -> Non
         await keychain.credentials_for("b.example")
     with pytest.raises(ConfigError, match=r"there is no credential .* --host HOST` makes it"):
         await keychain.credentials_for("c.example")
+
+
+async def test_a_name_that_another_registry_uses_is_taken(database: Database) -> None:
+    kept = desk(database, OLD)
+    await kept.put("harbor", "a.example", ROBOT)
+
+    with pytest.raises(NameTaken, match=r"'harbor' is for a\.example, .* lose it to b\.example"):
+        await kept.put("harbor", "b.example", Credentials("other", "another password"))
+
+    assert await kept.reveal("harbor", "a.example") == ROBOT
+    await kept.put("harbor", "a.example", Credentials("robot", "a newer password"))
+    assert (await kept.reveal("harbor", "a.example")).password == "a newer password"
 
 
 @pytest.mark.parametrize(

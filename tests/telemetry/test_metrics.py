@@ -16,7 +16,7 @@ from replicator.oci.reference import RepositoryName
 from replicator.telemetry.metrics import Gauges, Metrics
 
 HUB = RepositoryName("hub.example.com", "team/app")
-IDLE = Gauges(0, 0, 0, 0, 0.0, {}, {}, 0, 0.0, {})
+IDLE = Gauges(0, 0, 0, 0, 0.0, {}, {}, 0, 0.0, {}, {})
 
 
 def samples(metrics, gauges=IDLE):
@@ -31,7 +31,7 @@ def samples(metrics, gauges=IDLE):
 def test_requests_are_counted_by_registry_kind_and_status():
     metrics = Metrics()
     for status in (200, 200, 429, None):
-        metrics.hear(RequestFinished("hub", RequestKind.TAGS, status, 0.1))
+        metrics.hear(RequestFinished("hub", RequestKind.TAGS, status, 0.1, "GET"))
     metrics.hear(RequestRetried("hub", RequestKind.TAGS, "429", 1.0))
 
     found = samples(metrics)
@@ -67,7 +67,8 @@ def test_runs_and_their_tags_are_counted_when_they_end():
 
 def test_a_rule_that_is_gone_leaves_nothing_behind():
     metrics = Metrics()
-    gauges = Gauges(1, 2, 5, 6, 3.0, {"rule": 60.0}, {"rule": 5.0}, 4, 6.0, {"rule": 1800.0})
+    lag, due, objective, left = ({"rule": value} for value in (60.0, 5.0, 1800.0, 0.25))
+    gauges = Gauges(1, 2, 5, 6, 3.0, lag, due, 4, 6.0, objective, left)
     before = samples(metrics, gauges)
 
     after = samples(metrics)
@@ -75,6 +76,7 @@ def test_a_rule_that_is_gone_leaves_nothing_behind():
     assert before["rule_lag_seconds", "rule"] == 60
     assert before["rule_next_due_seconds", "rule"] == 5
     assert before["rule_objective_seconds", "rule"] == 1800
+    assert before["rule_error_budget_left_ratio", "rule"] == 0.25
     assert (before["runs_waiting",], before["runs_under_way",]) == (1, 2)
     assert (before["failing_tags",], before["failing_for_seconds",]) == (4, 6)
     assert not [key for key in after if key[-1] == "rule"]

@@ -25,7 +25,7 @@ from replicator.telemetry.traces import Traces, open_traces
 from tests.store.values import ALPINE, NOON
 
 RUN = "20260314-120000-v6zwzjkn"
-HEAD = RequestFinished("registry.example.com", RequestKind.MANIFEST_HEAD, 200, 0.25)
+HEAD = RequestFinished("registry.example.com", RequestKind.MANIFEST_HEAD, 200, 0.25, "HEAD")
 
 
 @pytest.fixture
@@ -128,7 +128,20 @@ async def test_a_request_took_as_long_as_it_did(traces, spans):
 
     (request,) = (span for span in spans.get_finished_spans() if span.name == "manifest_head")
     assert request.end_time - request.start_time == pytest.approx(0.25e9, rel=1e-6)
-    assert request.attributes["http.response.status_code"] == 200
+    assert request.attributes == {
+        "http.request.method": "HEAD",
+        "server.address": "registry.example.com",
+        "http.response.status_code": 200,
+    }
+
+
+async def test_a_request_says_why_it_came_to_nothing(traces, spans):
+    traces.hear(ItemStarted(RUN, "base", 1, "repository", 1))
+    for status in (404, None):
+        traces.hear(RequestFinished("r.io", RequestKind.BLOB_GET, status, 1.0, "GET"))
+
+    found = [span.attributes["error.type"] for span in spans.get_finished_spans()]
+    assert found == ["404", "no_answer"]
 
 
 async def test_what_failed_is_marked(traces, spans):
@@ -137,7 +150,7 @@ async def test_what_failed_is_marked(traces, spans):
         traces.hear(tag_started(tag))
         traces.hear(tag_finished(tag, error))
     traces.hear(tag_started("left"))
-    traces.hear(RequestFinished("r.io", RequestKind.BLOB_GET, None, 1.0))
+    traces.hear(RequestFinished("r.io", RequestKind.BLOB_GET, None, 1.0, "GET"))
     traces.hear(ItemFinished(RUN, 1, "given back"))
     traces.hear(run_finished("partial"))
 

@@ -9,7 +9,15 @@ from fastapi import APIRouter
 from pydantic import Field, SecretStr
 
 from replicator.api.v1.access import FromOffice, UnlimitedAdmin
-from replicator.api.v1.parameters import Answer, Asked, Name
+from replicator.api.v1.parameters import (
+    USUAL_LIMIT,
+    Answer,
+    Asked,
+    Cursor,
+    Limit,
+    Listing,
+    Name,
+)
 from replicator.errors import ConfigError
 from replicator.oci.reference import canonical_registry
 from replicator.office import Office
@@ -54,22 +62,27 @@ class CredentialAnswer(Answer):
         )
 
 
-class CredentialList(Answer):
+class CredentialPage(Listing):
     items: list[CredentialAnswer]
 
 
 @router.get("/credentials", operation_id="listCredentials")
-async def list_credentials(office: FromOffice, who: UnlimitedAdmin) -> CredentialList:
-    """List credentials without their secrets."""
-    records = await _desk(office).all()
-    return CredentialList(items=list(map(CredentialAnswer.of, records)))
+async def list_credentials(
+    office: FromOffice, who: UnlimitedAdmin, cursor: Cursor = None, limit: Limit = USUAL_LIMIT
+) -> CredentialPage:
+    """List credentials by name, without their secrets."""
+    page = await office.access.credentials(who, cursor=cursor, limit=limit)
+    return CredentialPage(items=list(map(CredentialAnswer.of, page.items)), next=page.next)
 
 
 @router.put("/credentials/{name}", operation_id="setCredential")
 async def set_credential(
     office: FromOffice, who: UnlimitedAdmin, name: Name, new: NewCredential
 ) -> CredentialAnswer:
-    """Keep a login under a name, instead of the one that has it. It takes effect at once."""
+    """Keep a login under a name, instead of the one that has it. It takes effect at once.
+
+    A name that is that of a login for another registry is taken: delete that one first.
+    """
     secret = Credentials(
         new.username, new.password.get_secret_value(), new.identity_token.get_secret_value()
     )

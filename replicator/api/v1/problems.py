@@ -21,6 +21,7 @@ from replicator.api.v1.complaints import complaints
 _log = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
+_WRONG: Final = "Something in the request is not what it should be"
 
 # What an error means to whoever asked; the first that fits counts.
 _STATUS: Final[tuple[tuple[type[errors.ReplicatorError], int, str], ...]] = (
@@ -35,14 +36,14 @@ _STATUS: Final[tuple[tuple[type[errors.ReplicatorError], int, str], ...]] = (
     (errors.RunActive, 409, "The rule has a run already"),
     (errors.RunFinished, 409, "The run is over"),
     (errors.NameTaken, 409, "The name is taken"),
-    (errors.InvalidValue, 422, "Something in the request is not what it should be"),
+    (errors.InvalidValue, 422, _WRONG),
     (errors.ConfigError, 422, "This cannot be used"),
     (errors.RegistryError, 502, "The registry did not do what was asked"),
     (errors.ProviderUnavailable, 502, "The provider of logins cannot be asked now"),
     (errors.StoreError, 503, "The database cannot be used now"),
 )
 _FIELD: Final = re.compile(r'(?:rule "[^"]*": |rules\[\d+\]: )([a-z_][a-z_.\[\]0-9]*): ')
-_CODES: Final = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}
+_CODES: Final = {404: "not_found", 405: "method_not_allowed"}
 
 
 class Problem(BaseModel):
@@ -108,6 +109,9 @@ def answer_with_problems(app: FastAPI) -> None:
 
     async def of_http(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
+        if status == 400:
+            # FastAPI could not even begin to read it: it is not UTF-8, or nested without end.
+            return _no_json()
         title = error.detail if isinstance(error, HTTPException) else ""
         headers = error.headers if isinstance(error, HTTPException) else None
         allowed = _methods(app, request) if status == 405 else ()
@@ -150,21 +154,24 @@ def _routes(app: FastAPI) -> Iterator[BaseRoute]:
 
 def _not_understood(request: Request, found: Sequence[Any]) -> Response:
     """Name all that is wrong; what was sent is not repeated, it may be a secret."""
-    title = "Something in the request is not what it should be"
     if not found:
-        return problem(422, "invalid_request", title)
+        return problem(422, "invalid_request", _WRONG)
     first = found[0]
     if first["loc"] == ("path", "run"):
         # Only what looks like the id of a run is worth a look into the database.
         return problem_of(errors.RunNotFound("there is no such run; see GET /runs"))
     if first["type"] == "json_invalid":
-        return problem(422, "invalid_json", title, "the body is no JSON", field="body")
+        return _no_json()
     if first["loc"] == ("body",) and "json" not in request.headers.get("content-type", ""):
         detail = "body: say that it is JSON, by Content-Type: application/json"
-        return problem(422, "invalid_request", title, detail, field="body")
+        return problem(422, "invalid_request", _WRONG, detail, field="body")
     said = complaints(found, _body_of(request))
     detail = "; ".join(sentence for _, sentence in said)
-    return problem(422, "invalid_request", title, detail, field=said[0][0])
+    return problem(422, "invalid_request", _WRONG, detail, field=said[0][0])
+
+
+def _no_json() -> Response:
+    return problem(422, "invalid_json", _WRONG, "the body is no JSON", field="body")
 
 
 def _body_of(request: Request) -> Any:

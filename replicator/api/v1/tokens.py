@@ -9,7 +9,15 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from replicator.api.v1.access import FromOffice, UnlimitedAdmin
-from replicator.api.v1.parameters import Answer, Asked, Name
+from replicator.api.v1.parameters import (
+    USUAL_LIMIT,
+    Answer,
+    Asked,
+    Cursor,
+    Limit,
+    Listing,
+    Name,
+)
 from replicator.config.values import duration
 from replicator.errors import ConfigError
 from replicator.office import Office
@@ -64,14 +72,17 @@ class CreatedToken(TokenAnswer):
     secret: str
 
 
-class TokenList(Answer):
+class TokenPage(Listing):
     items: list[TokenAnswer]
 
 
 @router.get("/tokens", operation_id="listTokens")
-async def list_tokens(office: FromOffice, who: UnlimitedAdmin) -> TokenList:
-    """List all tokens, those included that are over."""
-    return TokenList(items=list(map(TokenAnswer.of, await office.token_store.all())))
+async def list_tokens(
+    office: FromOffice, who: UnlimitedAdmin, cursor: Cursor = None, limit: Limit = USUAL_LIMIT
+) -> TokenPage:
+    """List tokens by name, those included that are over."""
+    page = await office.access.tokens(who, cursor=cursor, limit=limit)
+    return TokenPage(items=list(map(TokenAnswer.of, page.items)), next=page.next)
 
 
 @router.post("/tokens", operation_id="createToken", status_code=201)

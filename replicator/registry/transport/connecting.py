@@ -73,7 +73,7 @@ async def _addresses(host: str, port: int) -> list[_Address]:
         family = socket.AF_INET if ip_address(host).version == 4 else socket.AF_INET6
         return [(family, (host, port))]
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = await loop.getaddrinfo(_named(host), port, type=socket.SOCK_STREAM)
     families: dict[int, list[_Address]] = {}
     for family, _, _, _, address in found:
         families.setdefault(family, []).append((family, address))
@@ -115,11 +115,11 @@ async def _first_connected(addresses: list[_Address]) -> socket.socket:
 
 
 async def _connect_to(address: _Address) -> socket.socket:
-    family, destination = address
+    family, (host, *rest) = address
     tcp = socket.socket(family, socket.SOCK_STREAM)
     try:
         tcp.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(tcp, destination)
+        await asyncio.get_running_loop().sock_connect(tcp, (_named(host), *rest))
     except BaseException:
         tcp.close()
         raise
@@ -129,7 +129,7 @@ async def _connect_to(address: _Address) -> socket.socket:
 async def _shake_hands(tcp: socket.socket, tls: SharedTls, host: str) -> TlsSocket:
     loop = asyncio.get_running_loop()
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    session = tls.context.wrap_bio(incoming, outgoing, server_hostname=host)
+    session = tls.context.wrap_bio(incoming, outgoing, server_hostname=_named(host))
     part = bytearray(_HANDSHAKE_PART)
     while True:
         try:
@@ -147,3 +147,8 @@ async def _shake_hands(tcp: socket.socket, tls: SharedTls, host: str) -> TlsSock
         if not (size := await loop.sock_recv_into(tcp, part)):
             raise ConnectionResetError("the server closed the connection while TLS was set up")
         incoming.write(memoryview(part)[:size])
+
+
+def _named(host: str) -> bytes:
+    """Return a name or address as bytes: for text, a codec for international names is loaded."""
+    return host.encode("ascii")

@@ -57,9 +57,9 @@ class CredentialDesk:
         self._clock = clock
 
     async def put(self, name: str, host: str, credentials: Credentials) -> CredentialRecord:
-        """Keep a login for the registry *host*, instead of the one of that name if there is one.
+        """Keep a login for the registry *host*, instead of its one of that name if there is one.
 
-        Raises InvalidRequest.
+        Raises InvalidRequest, and NameTaken where the one of that name is for another registry.
         """
         _check(name, credentials)
         secret = {

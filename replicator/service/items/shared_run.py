@@ -68,7 +68,7 @@ class SharedRuns:
         prepared, error = None, ""
         try:
             ready = prepare(rule, where=f'rule "{rule.name}": ')
-            await self._means.registries.require_logins(ready.registries)
+            await self._means.registries.require_logins(ready.places)
             prepared = ready
         except ReplicatorError as refused:
             error = str(refused)

@@ -10,6 +10,7 @@ from typing import Self
 from replicator.events import Listener, ignore, to_all
 from replicator.oci.reference import RepositoryName
 from replicator.registry.keychain import Keychain
+from replicator.registry.logins_by_path import login_for
 from replicator.registry.settings import RegistrySettings
 from replicator.service.outside.protocols import OpenRegistry, Registry, Repository
 from replicator.service.outside.requests import count_request
@@ -50,14 +51,15 @@ class Registries:
         """List the paths of a registry's repositories that begin with *under*, page by page."""
         return self._registry(host).list_repositories(under)
 
-    async def require_logins(self, hosts: Iterable[str]) -> None:
-        """Make sure that the secrets that the configuration names for *hosts* can be read.
+    async def require_logins(self, places: Iterable[tuple[str, str]]) -> None:
+        """Make sure that the secrets that the configuration names for *places* can be read.
 
-        Raises ConfigError that names the registry.
+        A place is a host and what is used of it: a path may have a login of its own. Raises
+        ConfigError that names the registry.
         """
         if self._configured is not None:
-            for host in hosts:
-                await self._configured.credentials_for(host)
+            for name in dict.fromkeys(name for place in places for name in self._logins(*place)):
+                await self._configured.credentials_for(name)
 
     def divide_limits(self, among: int) -> None:
         """Keep to one part of each registry's limits, as so many processes share them."""
@@ -81,6 +83,11 @@ class Registries:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    def _logins(self, host: str, path: str) -> tuple[str, ...]:
+        settings = self._settings.get(host)
+        prefix = login_for(path, settings.logins) if settings else ""
+        return (host, f"{host}/{prefix}") if prefix else (host,)
 
     def _registry(self, host: str) -> Registry:
         registry = self._registries.get(host)

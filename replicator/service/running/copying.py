@@ -30,7 +30,7 @@ async def copy_once(
     tagged = [(each.repository, _tag_of(each, source)) for each in destinations]
     _check_apart(source, tagged)
     names = (source.repository, *(name for name, _ in tagged))
-    await registries.require_logins(name.registry for name in names)
+    await registries.require_logins((name.registry, name.path) for name in names)
     order = Order(
         registries.repository(source.repository),
         source.manifest,

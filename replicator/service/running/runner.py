@@ -181,8 +181,8 @@ class Runner:
         return replace(report, actions=actions)
 
     async def _require_logins(self, rules: Iterable[PreparedRule]) -> None:
-        hosts = dict.fromkeys(host for rule in rules for host in rule.registries)
-        await self.means.registries.require_logins(hosts)
+        places = dict.fromkeys(place for rule in rules for place in rule.places)
+        await self.means.registries.require_logins(places)
 
     async def _alive(self, work: Awaitable[Sequence[RunReport]]) -> Sequence[RunReport]:
         """Wait for *work* while the leases of its runs are kept.

@@ -56,14 +56,18 @@ class RegistryViews:
         self._known = known
         self._check = check
 
+    async def all(self, who: Identity) -> Mapping[str, KnownRegistry]:
+        """Return all registries by name."""
+        return await self._known() if who.sees_all else {}
+
     async def page(self, who: Identity, *, cursor: str | None, limit: int) -> Page[KnownRegistry]:
-        known = await self._known() if who.sees_all else {}
+        known = await self.all(who)
         found = [known[name] for name in sorted(known)]
         return page_by_name(found, cursor, limit, lambda each: each.settings.name)
 
     async def one(self, who: Identity, name: str) -> KnownRegistry:
         """Return a registry. Raises RegistryNotFound."""
-        known = await self._known() if who.sees_all else {}
+        known = await self.all(who)
         if name not in known:
             raise RegistryNotFound(f"there is no registry {name!r}")
         return known[name]

@@ -126,7 +126,7 @@ async def test_the_next_address_is_tried_when_one_refuses(resolve):
 @on_asyncio
 async def test_the_next_address_is_tried_beside_one_that_is_slow(resolve, monkeypatch):
     async def sock_connect(tcp, address):
-        if address[0] == "slow":
+        if address[0] == b"slow":
             slow.set()
             await asyncio.Event().wait()
         await original(tcp, address)
