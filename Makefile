@@ -7,7 +7,7 @@ CPUS  ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo tools test slow test-chaos soak test-servers conformance bench bench-quick bench-resume bench-memory bench-plots lint format \
-	lock clean image test-image test-kube chart-readme docs docs-reference
+	lock clean image test-image test-kube chart-readme docs docs-reference prepared
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -108,6 +108,10 @@ docs: install ## Build the documentation into dist/docs; every warning is a fail
 
 docs-reference: install ## Write docs/cli.md and docs/configuration.md anew
 	$(VENV)/bin/python -m docs.generate
+
+prepared: install ## Compile the prepared statements for SQLite anew, after a change of their sources or of tables
+	$(VENV)/bin/python -m replicator.store.prepared.preparing
+	$(VENV)/bin/ruff format --quiet replicator/store/prepared
 
 format: install ## Format the code and mend what can be mended by itself
 	$(VENV)/bin/ruff format .

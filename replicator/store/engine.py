@@ -12,10 +12,10 @@ from sqlalchemy.pool import PoolResetState
 
 from replicator.errors import StoreError
 from replicator.store import tables
+from replicator.store.file_url import file_url
+from replicator.store.prepared.file import PRAGMAS
 from replicator.store.silence import limit_silence
 
-# Seconds that one attempt at SQLite's lock lasts, unless the URL says ?timeout=…
-_LOCK_SECONDS: Final = "1"
 # Seconds that a server has to answer a connection.
 _CONNECT_SECONDS: Final = 10
 # To a server, at most, for each process. All of them are kept: making one costs the server more
@@ -25,11 +25,7 @@ _CONNECTIONS: Final = 15
 # An execution option of ours; see _begin.
 WRITING: Final = "replicator_writing"
 
-_DRIVERS: Final = {
-    "sqlite": "sqlite+aiosqlite",
-    "postgresql": "postgresql+psycopg",
-    "postgres": "postgresql+psycopg",
-}
+_SERVERS: Final = ("postgresql", "postgres")
 
 
 def parse_url(text: str) -> URL:
@@ -37,24 +33,23 @@ def parse_url(text: str) -> URL:
 
     A password never gets into the message.
     """
+    file = file_url(text)
+    if file is not None:
+        lock = {"timeout": str(file.lock_seconds)}
+        return URL.create("sqlite+aiosqlite", database=file.path, query=lock)
     scheme = text.partition("://")[0]
-    if scheme not in _DRIVERS:
+    if scheme not in _SERVERS:
         raise StoreError(
             f"unknown kind of database {scheme[:20]!r}; "
             "write sqlite:///FILE or postgresql://USER@HOST/NAME"
         )
     try:
-        url = make_url(text).set(drivername=_DRIVERS[scheme])
+        return make_url(text).set(drivername="postgresql+psycopg")
     except (ArgumentError, ValueError):
         raise StoreError(
             f"the URL of the {scheme} database cannot be read; a password with special "
             "characters needs them percent-encoded"
         ) from None
-    if scheme == "sqlite" and url.database in (None, "", ":memory:"):
-        raise StoreError("an SQLite database needs a file: sqlite:///FILE")
-    if scheme == "sqlite" and "timeout" not in url.query:
-        return url.update_query_dict({"timeout": _LOCK_SECONDS})
-    return url
 
 
 def display(url: URL) -> str:
@@ -100,13 +95,7 @@ def _connect(dialect: Any, record: object, arguments: list[Any], options: Any) -
     then prints a trace. (aiosqlite 0.22)
     """
     sqlite3.connect(arguments[0]).close()
-    connection = dialect.connect(*arguments, **options)
-    try:
-        from replicator.store.visits import VisitingConnection
-    except ImportError:
-        # Slower, but right, with versions of the libraries that came after this one.
-        return connection
-    return VisitingConnection(dialect.loaded_dbapi, connection.driver_connection)
+    return dialect.connect(*arguments, **options)
 
 
 def _reset(connection: Any, record: object, state: PoolResetState) -> None:
@@ -116,15 +105,10 @@ def _reset(connection: Any, record: object, state: PoolResetState) -> None:
 
 
 def _set_up(connection: Any, record: object) -> None:
-    """Prepare a new SQLite connection.
-
-    The driver's own BEGIN is switched off, as it comes too late and without a lock. WAL lets
-    others read while one writes; with it, NORMAL is safe against corruption, and only the last
-    commits may be lost when the machine, not the process, dies.
-    """
+    """Prepare a new SQLite connection; the driver's own BEGIN comes too late and without a lock."""
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("foreign_keys = ON", "journal_mode = WAL", "synchronous = NORMAL"):
+    for pragma in PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
