@@ -99,7 +99,8 @@ async def test_a_registry_has_a_line_with_its_requests_and_the_pulls_that_are_le
     assert "143" in page.split('href="/registries/docker.io"')[1].split("</tr>")[0]
     assert "Requests by kind" in screen
     assert "manifest head" in screen
-    assert "referrers api" in harbor
+    assert "lists referrers" in harbor
+    assert "connect 15 s" in harbor
     assert "canary" not in harbor
     assert missing.status_code == 404
 
