@@ -17,7 +17,7 @@ from replicator.page.registry_lines import RegistryLine, registry_lines, request
 from replicator.page.site import Site
 from replicator.page.visitor import Visitor, visitor_of
 from replicator.registry.probe import Finding
-from replicator.registry.settings import Timeouts
+from replicator.registry.settings import RegistrySettings, Timeouts
 from replicator.service.access.identity import Identity, Role
 from replicator.service.views.registry_views import KnownRegistry
 from replicator.values import dataclass
@@ -83,7 +83,7 @@ class RegistryScreen:
             request,
             "registry.html",
             line=line,
-            settings=None if line.known is None else _settings(line.known),
+            settings=_settings(line.known or _unconfigured(line.name)),
             facts=_facts(line),
             kinds=kinds.most_common(),
             plots=[requests_plot("Requests by kind", traffic.days, requests, by_registry=False)],
@@ -104,6 +104,10 @@ def _facts(line: RegistryLine) -> Sequence[tuple[str, object]]:
     facts = line.condition.facts
     known = {} if facts is None else facts.to_json()
     return tuple((words.FACTS[name], value) for name, value in known.items())
+
+
+def _unconfigured(name: str) -> KnownRegistry:
+    return KnownRegistry(RegistrySettings(name), login="", origin="")
 
 
 def _settings(known: KnownRegistry) -> _Settings:
