@@ -16,6 +16,7 @@ from replicator.registry.probe import Finding, probe
 from replicator.service.access.credentials import CredentialDesk
 from replicator.service.access.identity import Identity
 from replicator.service.access.page_sessions import SessionDesk
+from replicator.service.access.secret_key import HOW_TO_MAKE
 from replicator.service.access.tokens import TokenDesk
 from replicator.service.desks.registry_desk import RegistryDesk
 from replicator.service.desks.rule_desk import RuleDesk
@@ -58,6 +59,14 @@ NO_KEY: Final = (
 )
 
 
+_TAKES_KEY: Final = (
+    "this service has no secret key, so no {} here; set secret_key_file below [service], or "
+    f"$REPLICATOR_SECRET_KEY, and restart it; {HOW_TO_MAKE}"
+)
+TOKENS_TAKE_KEY: Final = _TAKES_KEY.format("token can be made or counts")
+CREDENTIALS_TAKE_KEY: Final = _TAKES_KEY.format("credential can be set or used")
+
+
 @dataclass(frozen=True, slots=True)
 class Office:
     """What may be asked. Views show, desks change.
@@ -94,15 +103,17 @@ class Office:
         """Say whether there are tokens that this service has no secret key to know by."""
         return self.tokens is None and await self.token_store.exist()
 
+    async def why_no_tokens(self) -> str:
+        """Say why no token counts here, and what to do; empty where they do."""
+        if self.tokens is not None:
+            return ""
+        return NO_KEY if await self.lacks_key() else TOKENS_TAKE_KEY
+
     async def known_by(self, token: str) -> Identity:
         """Tell who shows *token*. Raises NotAuthenticated."""
         if self.tokens is not None:
             return await self.tokens.identify(token)
-        raise NotAuthenticated(
-            NO_KEY
-            if await self.lacks_key()
-            else "this service has no secret key, so it knows no tokens"
-        )
+        raise NotAuthenticated(await self.why_no_tokens())
 
 
 @asynccontextmanager

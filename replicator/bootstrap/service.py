@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from replicator.bootstrap.copying import LateTransfer
 from replicator.bootstrap.databases import open_database, runs_of, unfinished_of
 from replicator.bootstrap.kept_registries import with_kept_registries
 from replicator.bootstrap.registries import open_registries
@@ -19,7 +20,6 @@ from replicator.store.notes import TagNotes
 from replicator.store.pull_budgets import PullBudgets
 from replicator.store.registry_facts import RegistryFacts
 from replicator.store.rules import Rules
-from replicator.transfer.copy import Transfer
 from replicator.transfer.fail_points import pass_by
 from replicator.values import dataclass
 
@@ -71,7 +71,7 @@ async def open_service(
             guard, require_lease = pass_by, not_needed
         runner = Runner(
             registries=registries,
-            copier=Transfer(
+            copier=LateTransfer(
                 inventory=inventory,
                 unfinished=unfinished_of(database),
                 listener=listener,

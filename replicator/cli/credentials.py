@@ -83,7 +83,8 @@ def delete(context: typer.Context, name: _Name) -> None:
 def rekey(context: typer.Context) -> None:
     """Seal with the first key of the key file what an older key behind it has sealed.
 
-    Everything goes on meanwhile. When nothing is left, the older key may go.
+    Everything goes on meanwhile. When nothing is left, the older key may go. Tokens follow when
+    they are used: one that was not used since the new key came has to be made anew then.
     """
     from replicator.cli.running import run_async
 

@@ -17,7 +17,7 @@ from replicator.cli.groups import examples, help_unless_called
 from replicator.cli.interruption import Interrupted
 from replicator.cli.messages import complain, say
 from replicator.cli.session import Session, session_of
-from replicator.errors import ReplicatorError
+from replicator.errors import InvalidRequest, ReplicatorError
 
 _INTERRUPTED = 130
 
@@ -113,7 +113,8 @@ def _exit_code(session: Session) -> int:
     except typer.TyperException as error:
         return _refuse(error)
     except ReplicatorError as error:
-        complain(str(error))
+        field = f"{error.field}: " if isinstance(error, InvalidRequest) else ""
+        complain(f"{field}{error}")
         return code_of(error)
     except OSError as error:
         # A file that somebody named, or a full disk behind standard output; the errors of

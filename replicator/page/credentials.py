@@ -11,7 +11,9 @@ from starlette.responses import Response
 from replicator.api.v1.problems import meaning_of
 from replicator.errors import ConfigError, InvalidRequest, ReplicatorError
 from replicator.oci.reference import canonical_registry
+from replicator.office import CREDENTIALS_TAKE_KEY
 from replicator.page.forms import Form, go_to
+from replicator.page.labels import labelled
 from replicator.page.site import LIMIT, Site, asked
 from replicator.page.visitor import Visitor, visitor_of
 from replicator.registry.settings import Credentials
@@ -21,6 +23,13 @@ from replicator.service.access.identity import Role
 PATH: Final = "/access/credentials"
 _HOST: Final = re.compile(r"[A-Za-z0-9.:_-]{1,255}", re.ASCII)
 _LONGEST: Final = 1000
+_LABELS: Final = {
+    "name": "Name",
+    "host": "Registry",
+    "username": "User name",
+    "password": "Password",
+    "identity_token": "Identity token",
+}
 
 
 class CredentialScreen:
@@ -79,14 +88,14 @@ class CredentialScreen:
             next=page.next,
             cursor=cursor,
             form={name: form.get(name, "") for name in ("name", "host", "username")},
-            error=error,
-            has_key=self._site.office.credentials is not None,
+            error=None if error is None else labelled(error, _LABELS),
+            no_key="" if self._site.office.credentials else CREDENTIALS_TAKE_KEY,
         )
 
     def _desk(self) -> CredentialDesk:
         desk = self._site.office.credentials
         if desk is None:
-            raise ConfigError("this service has no secret key, so it keeps no credentials")
+            raise ConfigError(CREDENTIALS_TAKE_KEY)
         return desk
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +17,7 @@ from replicator.page.registry_lines import RegistryLine, registry_lines, request
 from replicator.page.site import Site
 from replicator.page.visitor import Visitor, visitor_of
 from replicator.registry.probe import Finding
+from replicator.registry.settings import RegistrySettings, Timeouts
 from replicator.service.access.identity import Identity, Role
 from replicator.service.views.registry_views import KnownRegistry
 from replicator.values import dataclass
@@ -80,7 +83,7 @@ class RegistryScreen:
             request,
             "registry.html",
             line=line,
-            settings=None if line.known is None else _settings(line.known),
+            settings=_settings(line.known or _unconfigured(line.name)),
             facts=_facts(line),
             kinds=kinds.most_common(),
             plots=[requests_plot("Requests by kind", traffic.days, requests, by_registry=False)],
@@ -99,7 +102,12 @@ class RegistryScreen:
 
 def _facts(line: RegistryLine) -> Sequence[tuple[str, object]]:
     facts = line.condition.facts
-    return () if facts is None else tuple(facts.to_json().items())
+    known = {} if facts is None else facts.to_json()
+    return tuple((words.FACTS[name], value) for name, value in known.items())
+
+
+def _unconfigured(name: str) -> KnownRegistry:
+    return KnownRegistry(RegistrySettings(name), login="", origin="")
 
 
 def _settings(known: KnownRegistry) -> _Settings:
@@ -107,9 +115,16 @@ def _settings(known: KnownRegistry) -> _Settings:
     details = {
         **known.details(),
         "longest_wait": words.span(settings.longest_wait),
+        "timeouts": _spans(settings.timeouts),
         "max_manifest_size": words.size(settings.max_manifest_size),
     }
     limits = [(name, details[name]) for name in _LIMITS if details.get(name)]
     left_out = {*_LIMITS, "name", "kind", "endpoint"}
     others = [(name, value) for name, value in details.items() if value and name not in left_out]
     return _Settings(limits, others)
+
+
+def _spans(timeouts: Timeouts) -> dict[str, str]:
+    return {
+        name: words.span(timedelta(seconds=seconds)) for name, seconds in asdict(timeouts).items()
+    }

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from replicator.errors import NotAuthenticated
-from replicator.office import NO_KEY
+from replicator.office import NO_KEY, TOKENS_TAKE_KEY
 from replicator.page.cookie import SESSION, came_over_tls
 from replicator.page.forms import Form, go_to, read_form
 from replicator.page.gate import SIGN_IN, via
@@ -83,6 +83,7 @@ async def sign_in_form(
         error=error,
         has_key=office.tokens is not None,
         # Above the form it is an error already, where a token was sent all the same.
+        takes_key=TOKENS_TAKE_KEY,
         no_key=NO_KEY if not error and await office.lacks_key() else "",
         provider=None if login is None else login.settings.issuer.partition("://")[2],
         leaving=await login.leaving() if login is not None and has_left else "",

@@ -12,7 +12,9 @@ from starlette.responses import Response
 from replicator.api.v1.problems import meaning_of
 from replicator.config.values import duration
 from replicator.errors import ConfigError, InvalidRequest, ReplicatorError
+from replicator.office import TOKENS_TAKE_KEY
 from replicator.page.forms import Form, go_to
+from replicator.page.labels import labelled
 from replicator.page.site import LIMIT, Site, asked
 from replicator.page.visitor import Visitor, visitor_of
 from replicator.service.access.identity import Role
@@ -20,7 +22,6 @@ from replicator.service.access.tokens import TokenDesk
 
 PATH: Final = "/access"
 _BETWEEN: Final = re.compile(r"[\s,]+")
-# What people see of a field; errors name it as the API does.
 _LABELS: Final = {
     "name": "Name",
     "role": "Role",
@@ -93,26 +94,20 @@ class TokenScreen:
             text=text,
             roles=tuple(Role),
             form={**_EMPTY, **form},
-            error=None if error is None else _said(error),
+            error=None if error is None else labelled(error, _LABELS),
             created=created,
-            has_key=self._site.office.tokens is not None,
+            no_key=await self._site.office.why_no_tokens(),
         )
 
     def _desk(self) -> TokenDesk:
         desk = self._site.office.tokens
         if desk is None:
-            raise ConfigError("this service has no secret key, so it keeps no tokens")
+            raise ConfigError(TOKENS_TAKE_KEY)
         return desk
 
 
 def _name(request: Request) -> str:
     return str(request.path_params["name"])
-
-
-def _said(error: ReplicatorError) -> str:
-    """Say what is wrong, and at which field of the form if that is known."""
-    label = _LABELS.get(error.field) if isinstance(error, InvalidRequest) else None
-    return f"{label}: {error}" if label else str(error)
 
 
 def _role(name: str) -> Role:

@@ -32,6 +32,22 @@ STANDINGS: Final[Mapping[Standing, str]] = {
     Standing.NEW: "new",
     Standing.IN_STEP: "in step",
 }
+FACTS: Final[Mapping[str, str]] = {
+    "kind": "kind",
+    "auth": "asks for a login by",
+    "catalogue": "lists its repositories to us",
+    "digest_header": "tells digests without sending manifests",
+    "trusts_head": "is right when it says that a tag is not there",
+    "conditional": "answers 304 where the digest is known",
+    "paged": "gives tags in pages of the size that is asked for",
+    "referrers_api": "lists referrers",
+    "self_mount": "says by a mount that a blob is there",
+    "single_request": "takes a blob in one request",
+    "streamed": "takes a blob whose length is not said before",
+    "chunked": "takes a blob in several pieces",
+    "resumed": "says how much of an upload it has",
+    "upload": "blobs were sent by",
+}
 # In the order in which somebody wants to know of them; the words behind the numbers.
 _COUNTS: Final = (
     ("copied", "copied"),

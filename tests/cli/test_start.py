@@ -92,6 +92,10 @@ destinations = ["{registry.host}/copy"]
             *("replicator.cli.copy", "replicator.cli.rules", "replicator.api", "replicator.page"),
             *("replicator.registry.cloud.keychain", "replicator.registry.trials"),
             *("click", "rich", "cryptography", "opentelemetry", "prometheus_client"),
+            # What copies images, reads them, carries out plans and finds what has gone.
+            *("replicator.transfer.copy", "replicator.transfer.graph"),
+            *("replicator.service.running.plan_run", "replicator.service.looking.verifying"),
+            *("replicator.service.running.content_check", "replicator.service.looking.estimating"),
             # What failures need, logins, and names of hosts that are not in ASCII.
             *UNLIKELY,
             "encodings.idna",

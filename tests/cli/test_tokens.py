@@ -43,6 +43,33 @@ async def test_a_token_is_shown_once_listed_without_its_secret_and_revoked(keyed
     assert (again.code, again.complaint) == (2, "there is no token 'ci' that counts")
 
 
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("token", "create", "a b"), "name: use up to 100 letters"),
+        (("token", "create", "ci", "--rule", "team-["), 'rules: pattern "team-[": '),
+        (("credential", "set", "a/b", "--host", "a.io", "-u", "me"), "name: use up to 100 letters"),
+    ],
+)
+async def test_what_cannot_be_kept_is_told_by_its_field(keyed, words, complaint):
+    stdin = ("--password-stdin",) if words[0] == "credential" else ()
+
+    done = await keyed(*words, *stdin, stdin="the password")
+
+    assert done.code == 2
+    assert done.complaint.startswith(complaint)
+
+
+async def test_a_credential_of_another_registry_is_not_replaced(keyed):
+    login = ("-u", "me", "--password-stdin")
+    await keyed("credential", "set", "robot", "--host", "a.io", *login, stdin="first")
+
+    done = await keyed("credential", "set", "robot", "--host", "b.io", *login, stdin="second")
+
+    assert done.code == 2
+    assert "'robot' is for a.io, which would lose it to b.io" in done.complaint
+
+
 async def test_tokens_need_a_key_and_the_message_says_how_to_make_one(replicate):
     done = await replicate("token", "create", "ci")
 
@@ -105,10 +132,10 @@ async def test_rekey_needs_both_keys_and_then_the_older_one_may_go(keyed):
 
 
 async def test_a_registry_that_is_reached_in_another_way_loses_its_secret_and_says_so(keyed):
+    await set_credential(keyed)
     added = await keyed(
         "registry", "add", "registry.example.com", "--kind", "harbor", "--credential", "harbor"
     )
-    await set_credential(keyed)
     listed = await keyed("registry", "list", "--json")
     same = await keyed(
         *("registry", "add", "registry.example.com", "--credential", "harbor"),

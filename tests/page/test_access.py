@@ -62,7 +62,7 @@ async def test_a_token_is_made_shown_once_and_revoked(browsing, office):
         ({"name": ""}, 422, "Name: use up to 100 letters"),
         ({"name": HOSTILE}, 422, "Name: use up to 100 letters"),
         ({"role": "owner"}, 422, "Role: choose viewer, operator or admin"),
-        ({"rules": "team-["}, 422, "rules"),
+        ({"rules": "team-["}, 422, "Rules: pattern"),
         ({"expires_in": "soon"}, 422, "Counts for: expected a duration"),
         ({"expires_in": "9999d"}, 422, "Counts for: a token counts for up to ten years"),
         ({"name": "taken"}, 409, "already"),
@@ -127,13 +127,16 @@ async def test_a_credential_goes_in_and_never_comes_out(browsing, office):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"name": "a b"}, "use up to 100"),
-        ({"host": ""}, "HOST[:PORT]"),
-        ({"host": "a/b"}, "HOST[:PORT]"),
-        ({"password": ""}, "no secret in it"),
-        ({"username": ""}, "needs a username"),
-        ({"username": "a\x00b"}, "no user name"),
-        ({"identity_token": "canary-too"}, "a password or an identity token, not both"),
+        ({"name": "a b"}, "Name: use up to 100"),
+        ({"host": ""}, "Registry: write the registry as references have it: HOST[:PORT]"),
+        ({"host": "a/b"}, "Registry: write the registry as references have it: HOST[:PORT]"),
+        ({"password": ""}, "Password: there is no secret in it"),
+        ({"username": ""}, "User name: a password needs a username"),
+        ({"username": "a\x00b"}, "User name: that is no user name"),
+        (
+            {"identity_token": "canary-too"},
+            "Identity token: a login has a password or an identity token, not both",
+        ),
     ],
 )
 async def test_a_credential_that_is_none_is_refused_and_not_sent_back(
@@ -371,6 +374,8 @@ async def test_without_a_secret_key_the_screens_say_so(config, database, monkeyp
             ),
         ]
 
-    assert "keeps no tokens" in pages[0]
-    assert "keeps no credentials" in pages[1]
+    assert "no token can be made or counts here; set secret_key_file below" in pages[0]
+    assert "no credential can be set or used here; set secret_key_file below" in pages[1]
+    assert all("head -c 32 /dev/urandom" in page for page in pages[:2])
+    assert "Make the token" not in pages[0]
     assert [each.status_code for each in answers] == [422, 422]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from replicator.page import words
 from replicator.page.plots import HEIGHT, WIDTH, bars_by_day, lag_line, nice_top, spark
+from replicator.registry.facts import Facts
 from replicator.store.traffic import Span
 
 DAYS = tuple(date(2026, 3, 1) + timedelta(days=n) for n in range(14))
@@ -94,3 +96,7 @@ def test_a_time_is_relative_and_says_the_exact_one():
     assert "5 min ago" in said
     assert 'datetime="2026-03-14T11:55:00+00:00"' in said
     assert "in 2 h" in words.when(NOW + timedelta(hours=2), NOW)
+
+
+def test_all_that_trying_a_registry_shows_is_said_in_words():
+    assert set(words.FACTS) == {each.name for each in fields(Facts)}

@@ -98,8 +98,12 @@ async def test_a_registry_has_a_line_with_its_requests_and_the_pulls_that_are_le
 
     assert "143" in page.split('href="/registries/docker.io"')[1].split("</tr>")[0]
     assert "Requests by kind" in screen
+    # Nothing is configured about it, but limits it has.
+    assert "max concurrency" in screen
+    assert "They are the defaults." in screen
     assert "manifest head" in screen
-    assert "referrers api" in harbor
+    assert "lists referrers" in harbor
+    assert "connect 15 s" in harbor
     assert "canary" not in harbor
     assert missing.status_code == 404
 

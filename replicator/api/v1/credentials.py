@@ -20,7 +20,7 @@ from replicator.api.v1.parameters import (
 )
 from replicator.errors import ConfigError
 from replicator.oci.reference import canonical_registry
-from replicator.office import Office
+from replicator.office import CREDENTIALS_TAKE_KEY, Office
 from replicator.registry.settings import Credentials
 from replicator.service.access.credentials import CredentialDesk
 from replicator.store.credentials import CredentialRecord
@@ -98,5 +98,5 @@ async def delete_credential(office: FromOffice, who: UnlimitedAdmin, name: Name)
 
 def _desk(office: Office) -> CredentialDesk:
     if office.credentials is None:
-        raise ConfigError("this service has no secret key, so it keeps no credentials")
+        raise ConfigError(CREDENTIALS_TAKE_KEY)
     return office.credentials

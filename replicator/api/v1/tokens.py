@@ -20,7 +20,7 @@ from replicator.api.v1.parameters import (
 )
 from replicator.config.values import duration
 from replicator.errors import ConfigError
-from replicator.office import Office
+from replicator.office import TOKENS_TAKE_KEY, Office
 from replicator.service.access.identity import Role
 from replicator.service.access.tokens import LIFETIME, TokenDesk
 from replicator.store.tokens import TokenRecord
@@ -103,5 +103,5 @@ async def revoke_token(office: FromOffice, who: UnlimitedAdmin, name: Name) -> N
 
 def _desk(office: Office) -> TokenDesk:
     if office.tokens is None:
-        raise ConfigError("this service has no secret key, so it keeps no tokens")
+        raise ConfigError(TOKENS_TAKE_KEY)
     return office.tokens

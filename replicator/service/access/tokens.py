@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from replicator.errors import InvalidRequest, NotAuthenticated
+from replicator.errors import ConfigError, InvalidRequest, NotAuthenticated
 from replicator.planning.patterns import Glob
 from replicator.service.access.identity import Identity, Role
 from replicator.service.access.secret_key import SecretKey, SecretKeys
@@ -109,7 +109,10 @@ def _check(name: str, patterns: Sequence[str] | None, lifetime: timedelta) -> No
     if patterns is not None and not patterns:
         raise InvalidRequest("no pattern matches no rule; leave it out for all", field="rules")
     for pattern in patterns or ():
-        Glob.of_tags(pattern, where="rules")
+        try:
+            Glob.of_tags(pattern, where="rules")
+        except ConfigError as error:
+            raise InvalidRequest(str(error).removeprefix("rules: "), field="rules") from None
     if not timedelta(0) < lifetime <= _LONGEST:
         raise InvalidRequest("a token counts for up to ten years", field="expires_in")
 

@@ -6,7 +6,6 @@ from replicator.planning.observation import Published
 from replicator.registry.protocols import RepositoryReader
 from replicator.service.looking.observing import Goal
 from replicator.service.running.run_context import Handling, RunContext
-from replicator.transfer.repointing import REPOINTED_FROM, vouches
 from replicator.transfer.sides import reading_source
 
 
@@ -68,6 +67,8 @@ class NewReferrers:
 
         Those at the destination say which ones they were made from.
         """
+        from replicator.transfer.repointing import REPOINTED_FROM, vouches
+
         with reading_source():
             listed = await self._source.list_referrers(row.source_digest)
         wanted = {str(each.digest) for each in listed if not vouches(each.artifact_type)}

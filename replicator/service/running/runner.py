@@ -7,33 +7,33 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from replicator.errors import ConfigError, LayoutError, LeaseLost, RegistryError, RunActive
 from replicator.planning.plan import Action
 from replicator.planning.prepared import PreparedRule, prepare
 from replicator.planning.rule import Rule
 from replicator.service.looking.discovering import discover_some
-from replicator.service.looking.estimating import with_sizes
 from replicator.service.looking.freshness import CONFIRM_AFTER, Freshness
 from replicator.service.looking.only import Only
 from replicator.service.looking.shared_sources import SharedSources
-from replicator.service.looking.verifying import Drift, Finding, repairs
 from replicator.service.outside.protocols import Copier, Ledger, Notes, Runs
 from replicator.service.outside.registries import Registries
 from replicator.service.outside.requests import RequestCounts, counted_requests
 from replicator.service.processes.lease import Lease, not_needed
 from replicator.service.processes.signs_of_life import Ending, SignsOfLife
 from replicator.service.records.journal import Journal
-from replicator.service.records.plan_file import PlannedRule
 from replicator.service.records.report import RunReport
 from replicator.service.running.means import Means, RunLimits, single_error
-from replicator.service.running.plan_run import PlanRun, changes_since
 from replicator.service.running.repository_run import RepositoryRun
 from replicator.service.running.run_context import Handling, RunContext
 from replicator.store.records import RunState
 from replicator.transfer.concurrency import together
 from replicator.transfer.sides import SOURCE
+
+if TYPE_CHECKING:
+    from replicator.service.looking.verifying import Finding
+    from replicator.service.records.plan_file import PlannedRule
 
 __all__ = ["RunLimits", "Runner"]
 
@@ -132,6 +132,8 @@ class Runner:
         Before anything is done, all of it is held against what is there now. Raises ConfigError
         that says what changed, of *rules* or at a destination.
         """
+        from replicator.service.running.plan_run import PlanRun, changes_since
+
         await self.require_logins([plan.rule for plan in planned])
         changes = await changes_since(planned, rules, self.means.registries, self.means.ledger)
         if changes:
@@ -155,6 +157,9 @@ class Runner:
 
         Return a report of each rule that there is something to do for. Raises ConfigError.
         """
+        from replicator.service.looking.verifying import Drift, repairs
+        from replicator.service.running.plan_run import PlanRun
+
         await self.require_logins(rules)
         broken = {each.row.destination for each in findings if each.drift is not Drift.MOVED}
         await self.means.ledger.forget_places(broken)
@@ -176,6 +181,8 @@ class Runner:
 
     async def with_sizes(self, report: RunReport) -> RunReport:
         """Return the report of a dry run with an estimate of the bytes; see estimating."""
+        from replicator.service.looking.estimating import with_sizes
+
         platforms = report.definition.platforms if report.definition else ()
         actions = await with_sizes(report.actions, self.means.registries, platforms)
         return replace(report, actions=actions)

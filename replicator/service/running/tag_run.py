@@ -15,7 +15,6 @@ from replicator.planning.plan import Action, Decision
 from replicator.planning.prepared import Wanted
 from replicator.registry.protocols import RepositoryReader
 from replicator.service.looking.observing import Goal, Observer, Sighting
-from replicator.service.running.content_check import ContentCheck
 from replicator.service.running.left_behind import left_behind, left_behind_text, prefixed
 from replicator.service.running.new_referrers import NewReferrers
 from replicator.service.running.run_context import Handling, RunContext
@@ -171,6 +170,8 @@ class TagRun:
 
         Raises TransferFailed when the source does not answer.
         """
+        from replicator.service.running.content_check import ContentCheck
+
         rule = self._context.rule.rule.name
         check = ContentCheck(self._source, content, self._handling, self._journal.notes, rule)
         source, left = await check.left(source, sightings)
