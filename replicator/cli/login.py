@@ -88,6 +88,8 @@ def ask_credentials(username: str, *, from_stdin: bool) -> Credentials:
         if not username:
             raise ConfigError("--password-stdin needs a user name: add -u NAME")
         password = sys.stdin.read(_LONGEST).rstrip("\r\n")
+        if not password:
+            raise ConfigError("--password-stdin: there was no password in the standard input")
     else:
         if not sys.stdin.isatty():
             raise ConfigError("nobody can be asked for a password here; use --password-stdin")

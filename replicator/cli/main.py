@@ -17,7 +17,7 @@ from replicator.cli.groups import examples, help_unless_called
 from replicator.cli.interruption import Interrupted
 from replicator.cli.messages import complain, say
 from replicator.cli.session import Session, session_of
-from replicator.errors import InvalidRequest, ReplicatorError
+from replicator.errors import InvalidRequest, ReplicatorError, RunNotFound
 
 _INTERRUPTED = 130
 
@@ -113,8 +113,7 @@ def _exit_code(session: Session) -> int:
     except typer.TyperException as error:
         return _refuse(error)
     except ReplicatorError as error:
-        field = f"{error.field}: " if isinstance(error, InvalidRequest) else ""
-        complain(f"{field}{error}")
+        complain(_said(error))
         return code_of(error)
     except OSError as error:
         # A file that somebody named, or a full disk behind standard output; the errors of
@@ -132,6 +131,17 @@ def _exit_code(session: Session) -> int:
         _show_trace(session)
         return FAILED
     return code if isinstance(code, int) else 0
+
+
+def _said(error: ReplicatorError) -> str:
+    """Return an error with what whoever typed the command needs to know besides."""
+    match error:
+        case InvalidRequest():
+            return f"{error.field}: {error}"
+        case RunNotFound():
+            return f"{error}; `replicate runs list` shows them"
+        case _:
+            return str(error)
 
 
 def _refuse(error: typer.TyperException) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
@@ -12,7 +11,6 @@ from replicator import bootstrap
 from replicator.cli.groups import examples
 from replicator.cli.login import registry_name
 from replicator.cli.session import Session, session_of
-from replicator.errors import ConfigError
 
 ADD_EXAMPLES: Final = examples(
     "replicate registry add registry.example.com --kind harbor --credential harbor",
@@ -84,12 +82,11 @@ def _tell(name: str, cleared: Sequence[str]) -> None:
 
 
 def _read(settings: Sequence[str]) -> dict[str, Any]:
+    from replicator.config.load import parse_toml_of
+
     read: dict[str, Any] = {}
     for text in settings:
-        try:
-            read |= tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"--set {text}: {error}; write it as in the file") from None
+        read |= parse_toml_of(text.encode("utf-8", "replace"), "--set")
     return read
 
 

@@ -44,7 +44,7 @@ def read_registries(value: Any, where: str, folder: Path) -> dict[str, RegistryE
     for host, given in value.items():
         place = within(where, host)
         _check_quotes(host, given, table.keys, where)
-        if "/" in host and "://" not in host:
+        if host.partition("/")[2] and "://" not in host:
             logins.append((host, given, place))
             continue
         name = _name(host, place)

@@ -100,8 +100,10 @@ def _twice(slip: Slip) -> str:
     found = _ARRAY.fullmatch(slip.line)
     if found and re.search(rf"^\s*\[\s*{found[1]}\s*\]", f"{slip.above}{slip.line}", re.MULTILINE):
         return f"write [[{found[1]}]], with two brackets, above each"
-    is_table = slip.message.startswith("Cannot declare")
-    return "this table is there already; put both into one" if is_table else ""
+    if slip.message.startswith("Cannot declare"):
+        return "this table is there already; put both into one"
+    is_value = slip.message == "Cannot overwrite a value" and not slip.line.lstrip().startswith("[")
+    return "this key is there already; keep one of them" if is_value else ""
 
 
 def _host(slip: Slip) -> str:

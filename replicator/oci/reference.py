@@ -114,14 +114,10 @@ class Reference:
         name, _, digest = text.partition("@")
         name, tag = _split_tag(name)
         try:
-            repository = _parse_name(name)
+            repository, named = _parse_name(name), None if tag is None else Tag(tag)
         except InvalidReference as error:
             raise InvalidReference(f"{text!r} is no reference: {error}") from None
-        return cls(
-            repository,
-            None if tag is None else Tag(tag),
-            Digest.parse(digest) if "@" in text else None,
-        )
+        return cls(repository, named, Digest.parse(digest) if "@" in text else None)
 
     @classmethod
     def _parse_layout(cls, text: str) -> Self:

@@ -124,6 +124,13 @@ async def test_a_password_from_a_pipe_needs_a_name(replicate, htpasswd_registry)
     assert "-u NAME" in done.complaint
 
 
+async def test_a_pipe_without_a_password_is_said_to_have_none(replicate):
+    done = await replicate("login", "a.example.com", "-u", "me", "--password-stdin", stdin="\n")
+
+    assert done.code == 2
+    assert done.complaint == "--password-stdin: there was no password in the standard input"
+
+
 async def test_on_a_terminal_name_and_password_are_asked_for_and_the_password_is_not_shown(
     replicate, htpasswd_registry
 ):

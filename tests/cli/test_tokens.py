@@ -175,6 +175,14 @@ async def test_a_kept_registry_names_no_files_and_no_secrets(replicate, setting)
     assert (await replicate("registry", "list", "--json")).json == {"registries": []}
 
 
+async def test_a_setting_that_is_no_toml_is_told_what_to_write(replicate):
+    done = await replicate("registry", "add", "a.io", "--set", "bandwidth = 50MiB/s")
+
+    assert done.code == 2
+    assert done.complaint.startswith("--set:1:")
+    assert done.complaint.endswith('text is written in quotes: bandwidth = "…"')
+
+
 async def test_a_registry_of_the_file_is_changed_there(replicate):
     replicate.write_config('[registries."registry.example.com"]\n')
 

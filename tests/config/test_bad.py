@@ -361,6 +361,11 @@ MISTAKES = [
         f'{OIDC}grants = [{{ value = "a", role = "admin" }}, {{ value = "b" }}]\n',
         'service.oidc.grants[2].role: is missing; write { value = "platform", role = "admin" }',
     ),
+    (
+        '[registries."quay.io/"]\nkind = "quay"\n',
+        'registries."quay.io/": expected the host as references have it, such as "docker.io" or '
+        '"localhost:5000"; the address of its API goes into endpoint',
+    ),
     # Rules as a whole.
     (f"{RULE}{RULE}", 'rule "base": two rules have this name; rename one'),
     ('[[rules]]\nsource = "a"\n', 'rules[1]: has no name; add name = "…"'),

@@ -57,6 +57,7 @@ SLIPS = [
     ('[rules]\nname = "a"\n[rules]\nname = "b"\n', 3, SINGLE),
     ('[[rules]]\nname = "a"\n[rules]\nname = "b"\n', 3, SINGLE),
     ('[rules]\nname = "a"\n[[rules]]\nname = "b"\n', 3, SINGLE),
+    ("[[rules]]\nname = 'a'\nname = 'b'\n", 3, "this key is there already; keep one of them"),
     ("[service]\n[service]\n", 2, "this table is there already; put both into one"),
     # Paths of Windows, and what its editors leave in a file.
     ('[registries."x"]\nca_file = "C:\\certs\\ca.pem"\n', 2, BACKSLASH),
@@ -76,7 +77,6 @@ GUESSES = [
     "[service]\nconcurrency = 08\n",
     '[[rules]]\nname = "a" source = "b"\n',
     "[[rules]]\nmy name = 'a'\n",
-    "[[rules]]\nname = 'a'\nname = 'b'\n",
     "[[rules]]\nimmutable = [1,",
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, TypeAlias
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from replicator.service.views.paging import LARGEST, USUAL, clamped
 
@@ -30,6 +30,9 @@ Limit: TypeAlias = Annotated[
     int,
     Query(ge=1, description=f"How many, at most; more than {LARGEST} is {LARGEST}."),
     AfterValidator(clamped),
+]
+Duration: TypeAlias = Annotated[
+    str, Field(pattern=r"^([0-9]+(\.[0-9]+)?(ms|[smhdw]))+$", max_length=40)
 ]
 Text: TypeAlias = Annotated[str | None, Query(min_length=1, max_length=200, pattern=_PLAIN)]
 USUAL_LIMIT = USUAL

@@ -42,7 +42,9 @@ _STATUS: Final[tuple[tuple[type[errors.ReplicatorError], int, str], ...]] = (
     (errors.ProviderUnavailable, 502, "The provider of logins cannot be asked now"),
     (errors.StoreError, 503, "The database cannot be used now"),
 )
-_FIELD: Final = re.compile(r'(?:rule "[^"]*": |rules\[\d+\]: )([a-z_][a-z_.\[\]0-9]*): ')
+_FIELD: Final = re.compile(
+    r'(?:rule "[^"]*": |rules\[\d+\]: |^registries\."[^"]*"\.)([a-z_][a-z_.\[\]0-9]*): '
+)
 _CODES: Final = {404: "not_found", 405: "method_not_allowed"}
 
 
@@ -161,7 +163,7 @@ def _not_understood(request: Request, found: Sequence[Any]) -> Response:
         # Only what looks like the id of a run is worth a look into the database.
         return problem_of(errors.RunNotFound("there is no such run; see GET /runs"))
     if first["type"] == "json_invalid":
-        return _no_json()
+        return _no_json(_stop(first))
     if first["loc"] == ("body",) and "json" not in request.headers.get("content-type", ""):
         detail = "body: say that it is JSON, by Content-Type: application/json"
         return problem(422, "invalid_request", _WRONG, detail, field="body")
@@ -170,8 +172,14 @@ def _not_understood(request: Request, found: Sequence[Any]) -> Response:
     return problem(422, "invalid_request", _WRONG, detail, field=said[0][0])
 
 
-def _no_json() -> Response:
-    return problem(422, "invalid_json", _WRONG, "the body is no JSON", field="body")
+def _no_json(stop: str = "") -> Response:
+    return problem(422, "invalid_json", _WRONG, f"the body is no JSON{stop}", field="body")
+
+
+def _stop(found: Mapping[str, Any]) -> str:
+    """Say where a body stops to be JSON, and why; what stands there is not repeated."""
+    reason, place = found.get("ctx", {}).get("error"), found["loc"][-1]
+    return f": {reason}, at character {place + 1}" if reason and isinstance(place, int) else ""
 
 
 def _body_of(request: Request) -> Any:
@@ -190,6 +198,6 @@ def _of_http(request: Request, status: int, allowed: Sequence[str]) -> str:
 
 
 def _field_in(message: str) -> str | None:
-    """Return the field of a rule that *message* names."""
+    """Return the field of a rule or a registry that *message* names."""
     found = _FIELD.search(message)
     return found[1] if found else None

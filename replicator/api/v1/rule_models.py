@@ -7,13 +7,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from replicator.api.v1.parameters import Answer, Asked, Listing
+from replicator.api.v1.parameters import Answer, Asked, Duration, Listing
 from replicator.config.rule_file import rule_table
 from replicator.planning.error_budget import ALLOWED, ErrorBudget
 from replicator.planning.rule import Rule
 from replicator.service.rules.status import RuleStatus
 
-_Duration = Annotated[str, Field(pattern=r"^([0-9]+(\.[0-9]+)?(ms|[smhdw]))+$", max_length=40)]
 _Size = Annotated[str, Field(max_length=40, examples=["8MiB"])]
 _Text = Annotated[str, Field(min_length=1, max_length=1000)]
 _Texts = Annotated[list[_Text], Field(max_length=1000)]
@@ -38,8 +37,8 @@ class Tags(Asked):
     prerelease: bool | None = None
     latest: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     order: Annotated[str, Field(pattern="^(version|created)$")] | None = None
-    newer_than: _Duration | None = None
-    older_than: _Duration | None = None
+    newer_than: Duration | None = None
+    older_than: Duration | None = None
     min_tags: _Count | None = None
     labels: _Texts | None = None
     annotations: _Texts | None = None
@@ -62,14 +61,14 @@ class Definition(Asked):
     overwrite: Annotated[str, Field(pattern="^(always|never|if-ours)$")] | None = None
     immutable: _Texts | None = None
     prune: Annotated[str, Field(pattern="^(off|mirror)$")] | None = None
-    prune_after: _Duration | None = None
+    prune_after: Duration | None = None
     max_prune: _Count | None = None
     allow_empty: bool | None = None
     schedule: _Text | None = None
     timezone: _Text | None = None
-    jitter: _Duration | None = None
+    jitter: Duration | None = None
     maintenance: _Texts | None = None
-    objective: _Duration | None = None
+    objective: Duration | None = None
     enabled: bool | None = None
 
     def table(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from replicator.api.v1.parameters import (
     Answer,
     Asked,
     Cursor,
+    Duration,
     Limit,
     Listing,
     Name,
@@ -38,7 +39,7 @@ class NewToken(Asked):
         | None
     ) = None
     expires_in: Annotated[
-        str | None, Field(max_length=40, description="Such as `30d`; 90 days if it is left out.")
+        Duration | None, Field(description="Such as `30d`; 90 days if it is left out.")
     ] = None
 
 
