@@ -26,13 +26,22 @@ async def test_a_credential_is_for_one_registry_alone(database: Database) -> Non
     kept = desk(database, OLD)
     await kept.put("harbor", "a.example", ROBOT)
     keychain = StoredKeychain(
-        {"a.example": "harbor", "b.example": "harbor", "c.example": "none"}, kept.reveal
+        {
+            "a.example": "harbor",
+            "a.example/team": "harbor",
+            "b.example": "harbor",
+            "b.example/team": "harbor",
+            "c.example": "none",
+        },
+        kept.reveal,
     )
 
     assert await keychain.credentials_for("a.example") == ROBOT
+    assert await keychain.credentials_for("a.example/team") == ROBOT
     assert await keychain.credentials_for("d.example") is None
-    with pytest.raises(ConfigError, match=r"is for a\.example"):
-        await keychain.credentials_for("b.example")
+    for name in ("b.example", "b.example/team"):
+        with pytest.raises(ConfigError, match=r"is for a\.example"):
+            await keychain.credentials_for(name)
     with pytest.raises(ConfigError, match=r"there is no credential .* --host HOST` makes it"):
         await keychain.credentials_for("c.example")
 

@@ -122,8 +122,8 @@ class CredentialDesk:
 class StoredKeychain:
     """The credentials that the entries of registries leave to the database.
 
-    *names* are by registry; *reveal* looks one up anew each time, so that one that was replaced
-    takes effect at once.
+    *names* are by registry, or by registry and path, for which a login of the registry is kept
+    too; *reveal* looks one up anew each time, so that one that was replaced takes effect at once.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class StoredKeychain:
         if name is None:
             return None
         try:
-            return await self._reveal(name, registry)
+            return await self._reveal(name, registry.partition("/")[0])
         except StoreError as error:
             raise ConfigError(f"{registry}: {error}") from None
 
