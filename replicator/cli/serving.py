@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from replicator import __version__, bootstrap
-from replicator.cli.memory import collect_often, limit_arenas
+from replicator.cli.memory import collect_often, give_back_often, limit_arenas
 from replicator.cli.session import Session
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ async def _serve(
                 "roles": sorted(served.roles),
             }
             collect_often()
+            give_back_often(asyncio.get_running_loop())
             _log.info("serving", extra=about)
             await served.serving.run(stop, grace=config.service.grace.total_seconds())
             served.live.close()
