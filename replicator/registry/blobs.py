@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from typing import Final
 
@@ -22,7 +22,7 @@ from replicator.registry.parts import FAR, LEAST, Parts
 from replicator.registry.protocols import Piece
 from replicator.registry.ranges import starts_at
 from replicator.registry.sending import Sender
-from replicator.registry.wire import body_of, translated
+from replicator.registry.wire import NO_ANSWER, body_of, no_answer
 
 # However often a read breaks and goes on: at some point it is not going anywhere.
 _MOST_RESUMES: Final = 100
@@ -44,21 +44,15 @@ class Blobs:
             return False
         return number_in(answer.headers.get("content-length")) in (None, blob.size)
 
-    @asynccontextmanager
-    async def read(
+    def read(
         self, blob: Descriptor, verifier: Verifier | None = None
-    ) -> AsyncIterator[AsyncIterator[Piece]]:
+    ) -> AbstractAsyncContextManager[AsyncIterator[Piece]]:
         """Read *blob* from where *verifier* is; see RepositoryReader.read_blob."""
         verifier = verifier or Verifier(blob)
         if is_known(blob):
-            yield _known(verifier)
-            return
+            return aclosing(_known(verifier))
         call = self._call("GET", RequestKind.BLOB_GET, blob)
-        async with (
-            self._sender.limits.reading(),
-            aclosing(_Reading(self._sender, call, verifier).pieces()) as pieces,
-        ):
-            yield pieces
+        return _Reading(self._sender, call, verifier)
 
     def _call(self, method: str, kind: RequestKind, blob: Descriptor) -> Call:
         return Call(
@@ -73,7 +67,7 @@ class Blobs:
 
 
 class _Reading:
-    """One read of a blob, over as many requests as it takes."""
+    """One read of a blob, over as many requests as it takes; it holds a place inside ``with``."""
 
     def __init__(self, sender: Sender, call: Call, verifier: Verifier) -> None:
         self._sender = sender
@@ -85,8 +79,20 @@ class _Reading:
         self._broken: errors.ReplicatorError | None = None
         self._resumes = 0
         self._futile = 0
+        self._place = sender.limits.reading()
+        self._open = self._pieces()
 
-    async def pieces(self) -> AsyncGenerator[Piece, None]:
+    async def __aenter__(self) -> AsyncIterator[Piece]:
+        await self._place.__aenter__()
+        return self._open
+
+    async def __aexit__(self, *error: object) -> None:
+        try:
+            await self._open.aclose()
+        finally:
+            await self._place.__aexit__(None, None, None)
+
+    async def _pieces(self) -> AsyncGenerator[Piece, None]:
         """Yield what is still to come of the blob, the last piece once all of it is verified."""
         if self._is_long_way():
             async with aclosing(self._pieces_in_parts()) as pieces:
@@ -96,7 +102,7 @@ class _Reading:
         while not self._verifier.complete:
             start = self._verifier.offset
             async with (
-                self._sender.stream(self._from(start)) as response,
+                aclosing(await self._sender.open(self._from(start))) as response,
                 aclosing(self._new_pieces(response)) as pieces,
             ):
                 async for piece in pieces:
@@ -154,13 +160,12 @@ class _Reading:
         clock = self._sender.clock
         start = clock.monotonic()
         try:
-            with translated(self._sender.attempt(self._call)):
-                piece = await anext(body, None)
-                size = 0 if piece is None else len(piece)
-                if not self._pace.is_kept(size, clock.monotonic() - start):
-                    raise TimeoutError
-        except errors.RegistryUnavailable as error:
-            self._broken = error
+            piece = await anext(body, None)
+            size = 0 if piece is None else len(piece)
+            if not self._pace.is_kept(size, clock.monotonic() - start):
+                raise TimeoutError
+        except NO_ANSWER as error:
+            self._broken = no_answer(error, self._sender.attempt(self._call))
             return None
         if piece is None:
             self._broken = self._mismatch(f"ends after {self._verifier.offset} bytes")
@@ -223,7 +228,7 @@ def is_known(blob: Descriptor) -> bool:
     return blob.digest == EMPTY_DESCRIPTOR.digest or not blob.size
 
 
-async def _known(verifier: Verifier) -> AsyncIterator[Piece]:
+async def _known(verifier: Verifier) -> AsyncGenerator[Piece, None]:
     """Yield content that its digest alone tells: nothing, or an empty object."""
     content = EMPTY_CONTENT[verifier.offset :] if verifier.blob.size else b""
     verifier.update(content)

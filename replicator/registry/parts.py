@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
@@ -106,7 +107,7 @@ class Parts:
             # As slow as a body may be; that it is silent the transport notices.
             async with (
                 asyncio.timeout(len(places) / SLOWEST),
-                self._sender.stream(call) as response,
+                aclosing(await self._sender.open(call)) as response,
             ):
                 if response.status_code == 200 or not starts_at(response, places.start, self._size):
                     self._sender.knowledge.takes_ranges = False

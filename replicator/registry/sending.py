@@ -7,8 +7,8 @@ to the wire. What comes back is the answer that was hoped for, or the error that
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TypeVar
 
 import httpx
@@ -77,14 +77,9 @@ class Sender:
         """
         return await self._repeated(call, self._whole)
 
-    @asynccontextmanager
-    async def stream(self, call: Call) -> AsyncIterator[httpx.Response]:
-        """Make *call*, whose caller reads the body, and close the answer at the end."""
-        response = await self._repeated(call, self._opened)
-        try:
-            yield response
-        finally:
-            await response.aclose()
+    async def open(self, call: Call) -> httpx.Response:
+        """Make *call*, whose caller reads the body of the answer, and closes it."""
+        return await self._repeated(call, self._opened)
 
     async def settle_scheme(self) -> None:
         """Find out whether the registry speaks TLS, so that URLs can be judged."""

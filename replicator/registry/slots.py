@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Final
 from weakref import WeakSet
 
@@ -185,17 +185,13 @@ class Limits:
         """Hold a place for a request whose bodies are small."""
         return self._requests
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[None]:
+    def reading(self) -> AbstractAsyncContextManager[None]:
         """Hold a place for a blob that is read."""
-        async with self._body(self._reading):
-            yield
+        return _BodyPlace(self._reading, self._share)
 
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[None]:
+    def writing(self) -> AbstractAsyncContextManager[None]:
         """Hold a place for a blob that is sent."""
-        async with self._body(self._writing):
-            yield
+        return _BodyPlace(self._writing, self._share)
 
     def take_part(self) -> bool:
         """Take a place for one part more of a blob that is being read, if there is one to spare."""
@@ -237,16 +233,6 @@ class Limits:
         if self._allowed < self._ceiling:
             self._allow(self._allowed + 1 / self._allowed)
 
-    @asynccontextmanager
-    async def _body(self, slots: Slots) -> AsyncIterator[None]:
-        await slots.take()
-        self._share()
-        try:
-            yield
-        finally:
-            slots.give_back()
-            self._share()
-
     def _set_byte_rate(self) -> None:
         """Go by the hour that it is."""
         self._looked_at = self._clock.monotonic()
@@ -265,3 +251,19 @@ class Limits:
         left = max(1, int(self._allowed) - self._reading.taken - self._writing.taken)
         if left != self._requests.limit:
             self._requests.limit = left
+
+
+class _BodyPlace:
+    """A place for a blob; *changed* is called when it was taken, and when it was given back."""
+
+    def __init__(self, slots: Slots, changed: Callable[[], None]) -> None:
+        self._slots = slots
+        self._changed = changed
+
+    async def __aenter__(self) -> None:
+        await self._slots.take()
+        self._changed()
+
+    async def __aexit__(self, *error: object) -> None:
+        self._slots.give_back()
+        self._changed()

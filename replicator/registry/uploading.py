@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator
 
 from replicator.errors import ContentMismatch, RegistryUnavailable
 from replicator.oci.reference import RepositoryName
@@ -28,14 +27,12 @@ class Source:
         """
         self._rest = memoryview(await anext(self._pieces, b""))
 
-    async def take(self, size: int) -> AsyncGenerator[Piece, None]:
-        """Yield the next *size* bytes. Raises ContentMismatch if there are not as many."""
-        while size:
-            if not self._rest:
-                self._rest = await self._next(size)
-            piece, self._rest = self._rest[:size], self._rest[size:]
-            size -= len(piece)
-            yield piece
+    async def take(self, size: int) -> Piece:
+        """Return at most *size* of the bytes to come. Raises ContentMismatch if there are none."""
+        if not self._rest:
+            self._rest = await self._next(size)
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return piece
 
     async def expect_end(self) -> None:
         """Let whoever reads the blob verify it. Raises ContentMismatch if there is more."""
@@ -62,13 +59,15 @@ class SentBody(Body):
         self._size = size
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = self._size
         try:
-            async with aclosing(self._source.take(self._size)) as pieces:
-                async for piece in pieces:
-                    await self._limits.pass_bytes(len(piece))
-                    start = self._clock.monotonic()
-                    yield piece  # type: ignore[misc]  # the transports take any buffer
-                    self._keep_pace(len(piece), self._clock.monotonic() - start)
+            while left:
+                piece = await self._source.take(left)
+                left -= len(piece)
+                await self._limits.pass_bytes(len(piece))
+                start = self._clock.monotonic()
+                yield piece  # type: ignore[misc]  # the transports take any buffer
+                self._keep_pace(len(piece), self._clock.monotonic() - start)
         except Exception as error:
             self.failure = error
             raise

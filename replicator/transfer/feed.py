@@ -52,39 +52,36 @@ class Feed:
         self.offset = offset
         self._announce()
         with reading_source():
-            async with aclosing(self._open(offset)) as pieces:
-                async for piece in pieces:
-                    self.offset += len(piece)
+            stream, skip = self._open(offset)
+            async with aclosing(stream):
+                async for piece in stream:
+                    rest, skip = cut(piece, skip)
+                    if not len(rest):
+                        continue
+                    self.offset += len(rest)
                     if self.exhausted or self.offset - self._announced >= _STEP:
                         self._announce()
-                    yield piece
+                    yield rest
 
     @property
     def exhausted(self) -> bool:
         """Whether the destination has been given all of it."""
         return self.offset == self.blob.size
 
-    async def _open(self, offset: int) -> AsyncGenerator[Piece, None]:
+    def _open(self, offset: int) -> tuple[AsyncGenerator[Piece, None], int]:
+        """Return where the blob comes from, and how many bytes of that to pass over."""
         if self.blob.size <= SMALL:
-            content = await self._small_blobs.read(self._route.source, self.blob)
-            if offset < len(content):
-                yield content[offset:]
-            return
-        skip = 0
+            return self._small(), offset
         if self._verifier is None:
             fanout = self._fanouts.join(self.blob, self._route)
             self._verifier = fanout.verifier
-            stream = fanout.pieces(self._route)
             # Whoever goes on with what an earlier process began takes part from the beginning,
             # as all of the blob has to be hashed, and passes over what the registry has.
-            skip = offset
-        else:
-            stream = read_from(self._route.source, self._verifier.fork(offset), offset)
-        async with aclosing(stream) as pieces:
-            async for piece in pieces:
-                rest, skip = cut(piece, skip)
-                if len(rest):
-                    yield rest
+            return fanout.pieces(self._route), offset
+        return read_from(self._route.source, self._verifier.fork(offset), offset), 0
+
+    async def _small(self) -> AsyncGenerator[Piece, None]:
+        yield await self._small_blobs.read(self._route.source, self.blob)
 
     def _announce(self) -> None:
         if self.offset != self._announced:
