@@ -79,9 +79,16 @@ class BlobMover:
         finally:
             self._decide(blob, route)
 
-    async def know(self, blobs: Iterable[Descriptor], destination: RepositoryName) -> None:
-        """Have the inventory look up many blobs at once, as the next questions are about them."""
-        await self._inventory.holders(destination.registry, tuple(blob.digest for blob in blobs))
+    async def know(
+        self, blobs: Iterable[Descriptor], destination: RepositoryName
+    ) -> frozenset[Digest]:
+        """Look up many blobs at once, also for the next questions, which are about them.
+
+        Returns those that are known to be there.
+        """
+        digests = tuple(blob.digest for blob in blobs)
+        holders = await self._inventory.holders(destination.registry, digests)
+        return frozenset(each for each in digests if destination.path in holders.get(each, ()))
 
     async def bring_again(self, blob: Descriptor, route: Route) -> BlobOutcome:
         """Bring a blob that was thought to be there, and that the destination says it lacks."""

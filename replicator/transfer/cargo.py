@@ -52,13 +52,26 @@ class Cargo:
         return self._outcomes.get(blob.digest)
 
     async def bring_all(self, blobs: Collection[Descriptor]) -> None:
-        """Bring all of *blobs* at once."""
-        await self.know(blobs)
-        await together(map(self.bring, blobs))
+        """Bring all of *blobs* at once, the largest first: none of them should be the last."""
+        missing = await self._missing(blobs)
+        await together(map(self.bring, sorted(missing, key=lambda blob: -blob.size)))
 
-    async def know(self, blobs: Iterable[Descriptor]) -> None:
-        """Look up together where *blobs* are, as each look takes its time."""
-        await self._mover.know(blobs, self._route.destination)
+    async def know(self, blobs: Iterable[Descriptor]) -> Collection[Digest]:
+        """Look up together where *blobs* are, as each look takes its time.
+
+        Returns those that are known to be at the destination.
+        """
+        return await self._mover.know(blobs, self._route.destination)
+
+    async def _missing(self, blobs: Collection[Descriptor]) -> list[Descriptor]:
+        """Return those of *blobs* that are to be brought; the rest, often most, takes no time."""
+        there = await self.know(blobs)
+        for blob in blobs:
+            if blob.digest in there and blob.digest not in self._outcomes:
+                self._route.roll.decide(self._route.destination, blob.digest)
+                self._note(blob, BlobOutcome.PRESENT)
+                self._announce(blob)
+        return [blob for blob in blobs if blob.digest not in self._outcomes]
 
     async def bring(self, blob: Descriptor) -> None:
         """Bring one blob, unless that was done before; wait while it is being done."""
