@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
@@ -38,7 +38,7 @@ from replicator.registry.scopes import Scope
 from replicator.registry.sending import Sender
 from replicator.registry.settings import RegistrySettings, Tls
 from replicator.registry.slots import Limits
-from replicator.registry.transport import Http1Transport, make_ssl_context
+from replicator.registry.transport import Http1Transport, shared_ssl_context
 from replicator.registry.vendors.choice import Vendors
 from replicator.registry.wire import Wire
 
@@ -256,7 +256,7 @@ def _make_transport(settings: RegistrySettings, origin: Origin) -> httpx.AsyncBa
     context = _ssl_context(settings, origin)
     connections = settings.max_concurrency + 2 * settings.max_blobs
     if settings.proxy:
-        return _proxy_transport(settings.proxy, context or _usual_ssl_context(), connections)
+        return _proxy_transport(settings.proxy, context or shared_ssl_context(Tls()), connections)
     return Http1Transport(
         ssl_context=context, max_connections=connections, timeouts=settings.timeouts
     )
@@ -264,16 +264,9 @@ def _make_transport(settings: RegistrySettings, origin: Origin) -> httpx.AsyncBa
 
 def _ssl_context(settings: RegistrySettings, origin: Origin) -> ssl.SSLContext | None:
     """Return the context for TLS; None where the transport makes it if it is needed at all."""
-    if settings.tls != Tls():
-        return make_ssl_context(settings.tls)
-    needed = origin.scheme == "https" and not may_be_plain(settings, origin)
-    return _usual_ssl_context() if needed else None
-
-
-@cache
-def _usual_ssl_context() -> ssl.SSLContext:
-    """Load the system's certificates once for all registries, as it takes a while."""
-    return make_ssl_context(Tls())
+    encrypted = origin.scheme == "https" and not may_be_plain(settings, origin)
+    needed = encrypted or settings.tls != Tls()
+    return shared_ssl_context(settings.tls) if needed else None
 
 
 def _proxy_transport(

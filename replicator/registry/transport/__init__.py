@@ -5,6 +5,6 @@ transports in between: see docs/performance.md, "Transport", for what was measur
 """
 
 from replicator.registry.transport.http1 import Http1Transport
-from replicator.registry.transport.tls import make_ssl_context
+from replicator.registry.transport.tls import make_ssl_context, shared_ssl_context
 
-__all__ = ["Http1Transport", "make_ssl_context"]
+__all__ = ["Http1Transport", "make_ssl_context", "shared_ssl_context"]

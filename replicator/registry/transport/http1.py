@@ -23,7 +23,7 @@ from replicator.registry.transport.fields import AnswerHeaders
 from replicator.registry.transport.heads import Head
 from replicator.registry.transport.outgoing import Outgoing
 from replicator.registry.transport.pool import Origin, Pool
-from replicator.registry.transport.tls import make_ssl_context
+from replicator.registry.transport.tls import shared_ssl_context
 
 # One for all connections, because it is never in use across a wait.
 _SCRATCH_SIZE: Final = 256 * 1024
@@ -36,7 +36,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
     """Speaks HTTP/1.1: no HTTP/2, proxies, cookies, redirects or decompression.
 
     *max_connections* is for each origin, *keepalive_expiry* in seconds. Without *ssl_context*,
-    one with default settings is made when it is needed.
+    the one for default settings is taken when it is needed.
 
     In a request's ``extensions``, ``timeout`` is httpx's and wins over *timeouts*; and
     ``allow_address`` is called with the IP address that the request is about to go to, before
@@ -114,7 +114,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
     def _tls_of_all(self) -> connecting.SharedTls:
         """Return what all connections with TLS share; only they have it made."""
         if self._tls is None:
-            context = self._ssl_context or make_ssl_context(Tls())
+            context = self._ssl_context or shared_ssl_context(Tls())
             self._tls = connecting.SharedTls(context, memoryview(bytearray(_CIPHER_TEXT_SIZE)))
         return self._tls
 

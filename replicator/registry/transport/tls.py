@@ -3,18 +3,47 @@
 from __future__ import annotations
 
 import ssl
+from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from replicator.errors import ConfigError
 from replicator.registry.settings import Tls
+
+# Kinds of settings that are remembered with their contexts; those of old files drop out.
+_SHARED: Final = 32
+
+
+def shared_ssl_context(tls: Tls) -> ssl.SSLContext:
+    """Return a context for these settings, the same one for as long as their files stay the same.
+
+    Loading the system's roots takes some 20 ms, so registries with equal settings share that.
+
+    Raises ConfigError as ``make_ssl_context`` does.
+    """
+    files = (tls.ca_file, tls.cert_file, tls.key_file)
+    return _remembered(tls, tuple(map(_version, files)))
+
+
+@lru_cache(_SHARED)
+def _remembered(tls: Tls, versions: tuple[tuple[int, ...] | None, ...]) -> ssl.SSLContext:
+    return make_ssl_context(tls)
+
+
+def _version(file: Path | None) -> tuple[int, ...] | None:
+    """Return what changes with the file, or None where there is none to be seen."""
+    try:
+        now = file.stat() if file else None
+    except OSError:
+        return None  # Whoever reads it says so.
+    return now and (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns)
 
 
 def make_ssl_context(tls: Tls) -> ssl.SSLContext:
     """Make the context for connections to one registry.
 
     Certificates are checked against the system's roots and *tls.ca_file*, and host names against
-    certificates, unless *tls.verify* is false. Loading the system's roots takes some 25 ms, so
-    registries with equal settings had better share a context.
+    certificates, unless *tls.verify* is false.
 
     Raises ConfigError if a file cannot be read or is not what it should be.
     """

@@ -14,7 +14,7 @@ import pytest
 
 from replicator.errors import ConfigError
 from replicator.registry.settings import Tls
-from replicator.registry.transport import Http1Transport, make_ssl_context
+from replicator.registry.transport import Http1Transport, make_ssl_context, shared_ssl_context
 from tests.registry.transport.requests import fetch, pieces_of, send
 from tests.registry.transport.scripted import OK, Peer, serving
 from tests.support.certificates import Authority, CertificateFiles
@@ -301,3 +301,31 @@ def test_a_key_of_another_certificate_is_named(authority, certificate, tmp_path)
     other = authority.issue(tmp_path, "other")
     with pytest.raises(ConfigError, match="key_file"):
         make_ssl_context(Tls(cert_file=certificate.certificate, key_file=other.key))
+
+
+def test_equal_settings_share_a_context_and_others_do_not(authority):
+    ours = shared_ssl_context(Tls(ca_file=authority.certificate))
+    assert shared_ssl_context(Tls(ca_file=authority.certificate)) is ours
+    assert shared_ssl_context(Tls()) is not ours
+    assert shared_ssl_context(Tls(verify=False)).verify_mode is ssl.CERT_NONE
+    assert ours.verify_mode is ssl.CERT_REQUIRED
+
+
+def test_a_file_that_is_replaced_is_read_anew(authority, tmp_path):
+    other = Authority(tmp_path, name="The next CA")
+    link = tmp_path / "ca.pem"
+    link.symlink_to(authority.certificate)
+    before = shared_ssl_context(Tls(ca_file=link))
+    link.unlink()
+    link.symlink_to(other.certificate)
+    after = shared_ssl_context(Tls(ca_file=link))
+    assert "The next CA" in str(after.get_ca_certs())
+    assert "The next CA" not in str(before.get_ca_certs())
+
+
+def test_a_file_that_is_not_there_is_looked_for_each_time(authority, tmp_path):
+    late = tmp_path / "late.pem"
+    with pytest.raises(ConfigError, match=r"late.pem: No such file"):
+        shared_ssl_context(Tls(ca_file=late))
+    late.write_bytes(authority.certificate.read_bytes())
+    shared_ssl_context(Tls(ca_file=late))
