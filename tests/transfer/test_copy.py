@@ -340,6 +340,17 @@ async def test_an_image_of_a_thousand_layers_is_copied(world):
     assert len(world.destination.reachable(image.digest)) == 1002
 
 
+async def test_the_largest_layers_begin_first_so_that_none_runs_alone_at_the_end(world):
+    layers = [add_layer(world.source, str(size), size) for size in (1000, 3000, 2000)]
+    image = add_image(world.source, "v1", layers=layers)
+
+    await world.copy(referrers=False)
+
+    config, *offered = world.registry.called("offer_blob")
+    assert config == str(image.config.digest)
+    assert offered == [str(layers[number].digest) for number in (1, 2, 0)]
+
+
 async def test_foreign_layers_stay_where_they_are(world):
     foreign = add_blob(
         world.source, b"windows", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
