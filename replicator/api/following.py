@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, aclosing
 from typing import Final, Protocol
 
 from replicator.errors import AccessDenied, RunNotFound, StoreError
@@ -28,7 +29,7 @@ class Watcher(Protocol):
         ...
 
     def news(self) -> Sequence[str]:
-        """Return what this process knows and has not told yet."""
+        """Return what this process knows, or has heard, and has not told yet."""
         ...
 
     async def ask(self) -> Sequence[str]:
@@ -44,12 +45,22 @@ class Watcher(Protocol):
 async def follow(
     watcher: Watcher,
     is_closed: Callable[[], bool],
+    watching: AbstractContextManager[object],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     """Yield events until the run is over, this process *is_closed*, or nobody may watch any more.
 
-    A database that is away for a while ends nothing.
+    *watching* lasts as long. A database that is away for a while ends nothing.
     """
+    with watching:
+        async with aclosing(_follow(watcher, is_closed, sleep)) as texts:
+            async for text in texts:
+                yield text
+
+
+async def _follow(
+    watcher: Watcher, is_closed: Callable[[], bool], sleep: Callable[[float], Awaitable[None]]
+) -> AsyncGenerator[str, None]:
     looks = silent = 0
     while True:
         if looks % _ASK_EVERY == 0:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from replicator.values import dataclass
@@ -14,8 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What goes on in a role, as ``Serving`` takes it; *acts* are done when a notice comes."""
+    """What goes on in a role, as ``Serving`` takes it.
 
-    starting: Sequence[Loop]
-    lasting: Sequence[Loop]
-    acts: Mapping[str, Act]
+    *acts* are done when a notice comes, and *hearers* are told what it says.
+    """
+
+    starting: Sequence[Loop] = ()
+    lasting: Sequence[Loop] = ()
+    acts: Mapping[str, Act] = field(default_factory=dict)
+    hearers: Sequence[Callable[[str], None]] = ()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+from replicator.bootstrap.exchanging import exchanging
 from replicator.bootstrap.scheduling import scheduling
 from replicator.bootstrap.service import open_service
 from replicator.bootstrap.watching import watching
@@ -31,8 +32,10 @@ from replicator.store.services import Services
 from replicator.values import dataclass
 
 if TYPE_CHECKING:
+    from replicator.bootstrap.parts import Part
     from replicator.config import Config
     from replicator.service.rules.rulebook import Rulebook
+    from replicator.service.scheduling.serving import Loop
     from replicator.store.database import Database
     from replicator.telemetry.live import LiveRuns
     from replicator.telemetry.metrics import Metrics
@@ -82,16 +85,13 @@ async def open_serving(
         parts = [
             *([scheduled] if Role.SCHEDULER in roles else ()),
             *([worked] if Role.WORKER in roles else ()),
+            *exchanging(database, watched.live, roles),
         ]
-        acts = {notice: act for part in parts for notice, act in part.acts.items()}
-        # Only a server has news from others, and a clock of its own.
-        news = partial(heed, database.notices, acts)
-        shared = () if database.embedded else (news, database.clock.keep)
         serving = Serving(
             scheduler=scheduler if Role.SCHEDULER in roles else None,
             worker=worker if Role.WORKER in roles else None,
             starting=[loop for part in parts for loop in part.starting],
-            lasting=[*(loop for part in parts for loop in part.lasting), *shared],
+            lasting=[*(loop for part in parts for loop in part.lasting), *_shared(database, parts)],
             reaper=Reaper(database, grace=probes.timing.grace_time),
             services=services,
             clock=database.clock,
@@ -116,6 +116,18 @@ def _require_all_roles(database: Database, roles: Collection[Role]) -> None:
             "each service of a database in a file does everything; leave out --role, or "
             'use PostgreSQL: database = "postgresql://USER@HOST/NAME"'
         )
+
+
+def _shared(database: Database, parts: Sequence[Part]) -> Iterator[Loop]:
+    """Yield what goes on besides with a server: only it has a clock of its own, and news from
+    others."""
+    if database.embedded:
+        return
+    yield database.clock.keep
+    acts = {notice: act for part in parts for notice, act in part.acts.items()}
+    hearers = [hear for part in parts for hear in part.hearers]
+    if acts or hearers:
+        yield partial(heed, database.notices, acts, hearers)
 
 
 def _engine(database: Database) -> Engine:

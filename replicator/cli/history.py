@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from replicator.cli.output import time_json
-from replicator.cli.text import seconds_text, size_text, time_text
-from replicator.store.records import ActionRecord, RunRecord
+from replicator.cli.text import moved_text, seconds_text, size_text, time_text
+from replicator.store.records import ActionRecord, RunRecord, Totals
 
 RUN_HEADER: Final = (
     *("RUN", "RULE", "STATE", "TOOK", "COPIED", "IN STEP", "FAILED"),
@@ -52,11 +52,7 @@ def run_fields(run: RunRecord) -> Iterator[tuple[str, object]]:
     yield "took", _took(run)
     counts = totals.counts.items()
     yield "tags", ", ".join(f"{number:,} {name}" for name, number in counts if number)
-    yield (
-        "bytes",
-        f"{size_text(totals.bytes_moved)} moved, {size_text(totals.bytes_mounted)} mounted, "
-        f"{size_text(totals.bytes_skipped)} skipped",
-    )
+    yield "bytes", moved_text(totals) + ("" if run.finished_at else " so far")
     for registry, kinds in totals.requests.items():
         listed = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items())
         yield "requests", f"{registry}: {listed}"
@@ -76,12 +72,18 @@ def run_json(run: RunRecord) -> dict[str, Any]:
         "finished_at": time_json(run.finished_at),
         "deferred_until": time_json(run.deferred_until),
         "counts": dict(totals.counts),
-        "bytes": {
-            "moved": totals.bytes_moved,
-            "mounted": totals.bytes_mounted,
-            "skipped": totals.bytes_skipped,
-        },
+        "bytes": _bytes_json(totals),
         "requests": {registry: dict(kinds) for registry, kinds in totals.requests.items()},
+    }
+
+
+def progress_json(run: RunRecord) -> dict[str, Any]:
+    """Return for programs how far an unfinished run is."""
+    return {
+        "run": run.id,
+        "state": run.state.value,
+        "started_at": time_json(run.began_at),
+        "bytes": _bytes_json(run.totals),
     }
 
 
@@ -112,17 +114,17 @@ def action_json(action: ActionRecord) -> dict[str, Any]:
         "source_digest": None if action.source_digest is None else str(action.source_digest),
         "digest": None if action.digest is None else str(action.digest),
         "attempts": action.attempts,
-        "bytes": {
-            "moved": action.bytes_moved,
-            "mounted": action.bytes_mounted,
-            "skipped": action.bytes_skipped,
-        },
+        "bytes": _bytes_json(action),
         "class": None if error is None else error.kind,
         "side": None if error is None else error.side,
         "status": None if error is None else error.status,
         "code": None if error is None else error.code,
         "message": None if error is None else error.message,
     }
+
+
+def _bytes_json(of: Totals | ActionRecord) -> dict[str, int]:
+    return {"moved": of.bytes_moved, "mounted": of.bytes_mounted, "skipped": of.bytes_skipped}
 
 
 def _waited(run: RunRecord) -> str:

@@ -44,7 +44,7 @@ def status(context: typer.Context, json: Json = False) -> None:
     if not found:
         say("there are no rules yet; `replicate rule add --help` says how to make one")
     print_table(_HEADER, map(_row, found))
-    for say_of in (_put_off, _overdrawn, _turned_down):
+    for say_of in (_under_way, _put_off, _overdrawn, _turned_down):
         for line in filter(None, map(say_of, found)):
             print(line)
     left_alone = [(rule, each) for rule in found for each in rule.left_alone[:_SHOWN]]
@@ -55,6 +55,16 @@ def status(context: typer.Context, json: Json = False) -> None:
     if failing:
         print()
         print_table(("RULE", "FAILING TAG", "SINCE", "WHY"), map(_failing_row, failing))
+
+
+def _under_way(status: RuleStatus) -> str:
+    """Say how far the unfinished run of a rule is; empty if it has none."""
+    from replicator.cli.text import moved_text
+
+    run = status.under_way
+    if run is None:
+        return ""
+    return f"{status.rule.name}: {run.state.value}, {moved_text(run.totals)} so far; run {run.id}"
 
 
 def _put_off(status: RuleStatus) -> str:
@@ -147,15 +157,17 @@ def _budget_json(budget: ErrorBudget | None) -> dict[str, Any] | None:
 
 
 def _json(status: RuleStatus) -> dict[str, Any]:
+    from replicator.cli.history import progress_json
     from replicator.cli.output import time_json
 
-    last, good = status.last, status.last_success
+    last, good, running = status.last, status.last_success, status.under_way
     return {
         "rule": status.rule.name,
         "enabled": status.rule.enabled,
         "last_run": last and last.id,
         "state": last and last.state.value,
         **{name: last.totals.counts.get(name, 0) if last else 0 for name in _TURNED_DOWN},
+        "under_way": None if running is None else progress_json(running),
         "last_run_at": last and time_json(last.started_at),
         "last_success": good and good.id,
         "last_success_at": good and time_json(good.started_at),

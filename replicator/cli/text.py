@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from replicator.store.records import Totals
 
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -15,6 +18,14 @@ def size_text(size: float) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} {_UNITS[-1]}"
+
+
+def moved_text(totals: Totals) -> str:
+    """Return the bytes of a run as people write them, by how they came to be there."""
+    return (
+        f"{size_text(totals.bytes_moved)} moved, {size_text(totals.bytes_mounted)} mounted, "
+        f"{size_text(totals.bytes_skipped)} skipped"
+    )
 
 
 def seconds_text(seconds: float) -> str:

@@ -59,6 +59,7 @@ class Watch:
             progress=progress,
             images=live.images(self._run),
             blobs=live.blobs(self._run),
+            more_images=live.elsewhere.more_images(self._run),
         )
 
 

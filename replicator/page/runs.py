@@ -39,6 +39,7 @@ class RunScreen:
             progress=progress,
             images=self._office.live.images(run),
             blobs=self._office.live.blobs(run),
+            more_images=self._office.live.elsewhere.more_images(run),
             tags=tags.items,
             next=tags.next,
             cursor=cursor,
@@ -53,7 +54,9 @@ class RunScreen:
         await self._office.runs.one(visitor.identity, run)
         if request.headers.get("last-event-id") == END:
             return Response(status_code=204)
-        events = follow(Watch(self._site, request, run), lambda: self._office.live.is_closed)
+        live = self._office.live
+        watching = live.elsewhere.watching(run)
+        events = follow(Watch(self._site, request, run), lambda: live.is_closed, watching)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 

@@ -38,6 +38,12 @@ class History:
             rows = await connection.execute(query)
             return {row.rule: run_from_row(row) for row in rows}
 
+    async def under_way(self) -> dict[str, RunRecord]:
+        """Return the run of each rule that is not finished, if there is one."""
+        query = select(run).where(run.c.finished_at.is_(None))
+        async with self._database.reading() as connection:
+            return {row.rule: run_from_row(row) for row in await connection.execute(query)}
+
     async def counting_since(self) -> dict[str, datetime]:
         """Return since when the schedule of each rule counts, as far as a service serves it."""
         async with self._database.reading() as connection:

@@ -1,4 +1,4 @@
-"""The ends of items, many in one transaction."""
+"""The ends of items, many in one transaction, and what a run of items ends with."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select, tuple_, update
+from sqlalchemy import bindparam, case, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from replicator.store.item_records import Claim
+from replicator.store.records import Totals
+from replicator.store.run_rows import totals_row
+from replicator.store.tables import BYTES, run
 from replicator.store.work_tables import ItemState, item
 from replicator.values import dataclass
 
@@ -50,6 +53,18 @@ async def hold_items(
     parts = [tuple(map(int, key.split("/"))) for key in keys]
     found = await connection.execute(_HOLD, {"keys": parts, "of_owner": owner})
     return frozenset(f"{row.run}/{row.n}/{row.attempt}" for row in found)
+
+
+def final_totals(totals: Totals) -> dict[str, Any]:
+    """Return the columns of a run in numbers, now that its items are summed up.
+
+    The sums lack what somebody moved who was lost before handing that on.
+    """
+    sums = totals_row(totals)
+    at_least = {
+        name: case((run.c[name] > sums[name], run.c[name]), else_=sums[name]) for name in BYTES
+    }
+    return {**sums, **at_least}
 
 
 # Both are made once, as every item ends with them.

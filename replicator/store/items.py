@@ -29,20 +29,23 @@ from replicator.store import carrier
 from replicator.store.abandoned import LEASE
 from replicator.store.actions import action_to_row
 from replicator.store.database import Database
-from replicator.store.item_endings import Ended, end_items, hold_items
+from replicator.store.item_endings import Ended, end_items, final_totals, hold_items
 from replicator.store.item_records import Claim, Piece, claim_from_row, tags_to_json
 from replicator.store.item_rows import CLOSING_NUMBER, add_items
 from replicator.store.ledger import Ledger
 from replicator.store.moments import moment
 from replicator.store.owner import Owner
+from replicator.store.prepared.alchemy import AlchemyTransaction
 from replicator.store.records import ActionRecord, Outcome, RunRecord, RunState, TagKey, Totals
 from replicator.store.remaining import let_wait, lock_run, open_closing, over
-from replicator.store.run_rows import run_from_row, totals_row
+from replicator.store.run_rows import run_from_row
+from replicator.store.so_far import add_moved
 from replicator.store.tables import action, run
 from replicator.store.text import storable
 from replicator.store.upsert import upsert
 from replicator.store.work_tables import ItemKind, ItemState, is_last_try, item
 from replicator.transfer.gathering import Gathering
+from replicator.transfer.order import Tally
 
 
 class Items:
@@ -272,19 +275,20 @@ class Items:
                     state=state.value,
                     finished_at=now,
                     error=storable(error),
-                    **totals_row(totals),
+                    **final_totals(totals),
                 )
             )
             await connection.execute(delete(item).where(item.c.run == claim.run))
 
-    async def renew(self, now: datetime, keys: Collection[str]) -> None:
-        """Give a sign of life for those of *keys* that are this process's; due several times in
-        the lease."""
+    async def renew(self, now: datetime, keys: Collection[str], moved: Mapping[str, Tally]) -> None:
+        """Give a sign of life for those of *keys* that are this process's, and add what *moved*
+        in runs since the last one; due several times in the lease."""
         async with self._database.writing() as connection:
             held = await hold_items(connection, self._owner, keys)
             lease = moment(connection, now, self._lease)
             mine = update(item).where(tuple_(item.c.run, item.c.n).in_(map(_place, held)))
             await connection.execute(mine.values(leased_until=lease))
+            await add_moved(AlchemyTransaction(connection), moved)
 
     async def taken(self, keys: Collection[str]) -> frozenset[str]:
         """Return which of this process's items, by their keys, are not any more."""

@@ -16,7 +16,7 @@ RULES: Final = "rules"
 CANCELLED: Final = "cancelled"
 
 # As in the statement that tells.
-_CHANNEL: Final = "replicator"
+CHANGES: Final = "replicator"
 # Seconds until a lost connection is made anew.
 _AGAIN_AFTER: Final = 5.0
 
@@ -26,14 +26,14 @@ async def tell(connection: Connection, what: str) -> None:
     await connection.execute(TELL, {"what": what})
 
 
-async def notices(dsn: str) -> AsyncIterator[str]:
+async def notices(dsn: str, channel: str = CHANGES) -> AsyncIterator[str]:
     """Yield each notice, without end; after a loss of the connection go on anew."""
     import psycopg
 
     while True:
         try:
             async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
-                await connection.execute(f"LISTEN {_CHANNEL}")
+                await connection.execute(f"LISTEN {channel}")
                 async for notice in connection.notifies():
                     yield notice.payload
         except (psycopg.Error, OSError) as error:

@@ -90,7 +90,10 @@ class ActionRecord:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """A run in numbers: tags by what became of them, bytes, requests by registry and kind."""
+    """A run in numbers: tags by what became of them, bytes, requests by registry and kind.
+
+    Of one that goes on there are bytes alone, those until a few seconds ago.
+    """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     bytes_moved: int = 0

@@ -23,7 +23,10 @@ ActionKey: TypeAlias = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is, as far as it has been written down: tags by outcome, and bytes."""
+    """How far a run is, as far as it has been written down: tags by outcome, and bytes.
+
+    A tag is written down a moment after it is done, bytes also while they are on their way.
+    """
 
     pending: int = 0
     written: int = 0
@@ -101,23 +104,20 @@ class RunPages:
         async with self._database.reading() as connection:
             return tuple(map(action_from_row, await connection.execute(query)))
 
-    async def progress(self, number: int) -> Progress:
+    async def progress(self, record: RunRecord) -> Progress:
         """Return how far a run is, of whichever process it is."""
-        amounts = (action.c.bytes_moved, action.c.bytes_mounted, action.c.bytes_skipped)
         query = (
-            select(action.c.outcome, func.count(), *map(func.sum, amounts))
-            .where(action.c.run == number)
+            select(action.c.outcome, func.count())
+            .where(action.c.run == record.number)
             .group_by(action.c.outcome)
         )
         async with self._database.reading() as connection:
-            rows = (await connection.execute(query)).all()
-        counts = {row[0]: row[1] for row in rows}
-        moved, mounted, skipped = (sum(int(row[n] or 0) for row in rows) for n in (2, 3, 4))
+            counts = {row[0]: row[1] for row in await connection.execute(query)}
         return Progress(
             **{outcome.value: counts.get(outcome.value, 0) for outcome in Outcome},
-            bytes_moved=moved,
-            bytes_mounted=mounted,
-            bytes_skipped=skipped,
+            bytes_moved=record.totals.bytes_moved,
+            bytes_mounted=record.totals.bytes_mounted,
+            bytes_skipped=record.totals.bytes_skipped,
         )
 
 

@@ -26,8 +26,10 @@ from replicator.store.prepared.statements import (
 )
 from replicator.store.records import ActionRecord, RunRecord, RunState, Totals
 from replicator.store.run_rows import new_run_row, totals_row
+from replicator.store.so_far import add_moved
 from replicator.store.text import storable
 from replicator.transfer.gathering import Gathering
+from replicator.transfer.order import Tally
 from replicator.values import dataclass
 
 _Ending: TypeAlias = tuple[str, Mapping[str, Any]]
@@ -73,11 +75,13 @@ class Runs:
             raise begun
         return begun
 
-    async def renew(self, now: datetime, runs: Collection[str]) -> None:
-        """Give a sign of life for *runs* of this process; due several times in LEASE."""
+    async def renew(self, now: datetime, runs: Collection[str], moved: Mapping[str, Tally]) -> None:
+        """Give a sign of life for *runs* of this process, and add what *moved* since the last
+        one; due several times in LEASE."""
         renewed = {"runs": list(runs), "me": self._owner, "leased_until": now + LEASE}
         async with self._database.noting() as connection:
             await connection.execute(RENEW_RUNS, renewed)
+            await add_moved(connection, moved)
 
     async def taken(self, runs: Collection[str]) -> frozenset[str]:
         """Return which of *runs*, which were this process's, are another's or wait for one."""

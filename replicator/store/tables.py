@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy import (
     JSON,
@@ -69,6 +70,10 @@ def _one_of(column: str, values: type[enum.StrEnum]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
+# The columns of bytes by how they came to be at the destination.
+BYTES: Final = ("bytes_moved", "bytes_mounted", "bytes_skipped")
+
+
 def _bytes(name: str) -> Column[int]:
     return Column(name, BigInteger, nullable=False)
 
@@ -109,9 +114,7 @@ run = Table(
     Column("started_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
     Column("counts", JSON, nullable=False),
-    _bytes("bytes_moved"),
-    _bytes("bytes_mounted"),
-    _bytes("bytes_skipped"),
+    *map(_bytes, BYTES),
     Column("requests", JSON, nullable=False),
     Column("error", Text, nullable=False),
     # Of a run that a service carries out: it is taken up again when its process is lost.
@@ -204,9 +207,7 @@ action = Table(
     Column("error_status", Integer),
     Column("error_code", Text),
     Column("attempts", Integer, nullable=False),
-    _bytes("bytes_moved"),
-    _bytes("bytes_mounted"),
-    _bytes("bytes_skipped"),
+    *map(_bytes, BYTES),
     _one_of("decision", Decision),
     _one_of("outcome", Outcome),
     CheckConstraint("(error_kind IS NOT NULL) = (outcome = 'failed')", name="error"),

@@ -1,4 +1,4 @@
-"""LiveRuns: what is moving in the runs of this process, for those who watch."""
+"""LiveRuns: what is moving in runs, for those who watch."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import structlog
 
 from replicator import events
 from replicator.events import Event
+from replicator.telemetry.elsewhere import Elsewhere
+from replicator.telemetry.snapshot import Moving, Snapshot, take_snapshot
 from replicator.values import dataclass
 
 # Facts that are kept of a run, for whoever comes back after the connection broke.
@@ -58,12 +60,14 @@ class LiveRuns:
     """Hears what happens, and keeps of each run so much as a watcher needs, and no more.
 
     Nobody who watches slowly holds anything up: he is shown how far blobs are when he looks, and
-    misses facts once there are too many of them. ``epoch`` tells this process from another.
+    misses facts once there are too many of them. ``epoch`` tells this process from another, and
+    ``elsewhere`` is what those say of the runs that are watched here.
     """
 
     def __init__(self) -> None:
         self.epoch = secrets.token_hex(4)
         self.is_closed = False
+        self.elsewhere = Elsewhere(self.epoch)
         self._runs: dict[str, _Run] = {}
 
     def hear(self, event: Event, /) -> None:
@@ -101,22 +105,36 @@ class LiveRuns:
         live = self._runs.get(run)
         return [] if live is None else [fact for fact in live.facts if fact.number > number]
 
-    def blobs(self, run: str) -> list[dict[str, Any]]:
-        """Return how far the blobs are that move now."""
+    def blobs(self, run: str) -> list[Moving]:
+        """Return how far the blobs are that move now, wherever that is."""
+        return [*self._blobs(run), *self.elsewhere.blobs(run)]
+
+    def images(self, run: str) -> list[Moving]:
+        """Return how far the images are that are being copied now, in bytes, wherever that is."""
+        return [*self._images(run), *self.elsewhere.images(run)]
+
+    def knows(self, run: str) -> bool:
+        """Say whether something of *run* moved in this process."""
+        return run in self._runs
+
+    def snapshot(self, run: str) -> Snapshot:
+        """Return what moves in this process, for another one."""
+        return take_snapshot(run, self.epoch, self._images(run), self._blobs(run))
+
+    def close(self) -> None:
+        """Let everybody know who watches that this process ends."""
+        self.is_closed = True
+
+    def _blobs(self, run: str) -> list[Moving]:
         live = self._runs.get(run)
         return [
             {"destination": destination, "digest": digest, "done": done, "size": size}
             for (destination, digest), (done, size) in (live.blobs.items() if live else ())
         ]
 
-    def images(self, run: str) -> list[dict[str, Any]]:
-        """Return how far the images are that are being copied now, in bytes."""
+    def _images(self, run: str) -> list[Moving]:
         live = self._runs.get(run)
         return [_progress_of(image, live.blobs) for image in live.images.values()] if live else []
-
-    def close(self) -> None:
-        """Let everybody know who watches that this process ends."""
-        self.is_closed = True
 
     def _run(self, run: str) -> _Run:
         live = self._runs.get(run)
@@ -154,7 +172,7 @@ class LiveRuns:
             moving[0] += event.size
 
 
-def _progress_of(image: _Image, blobs: dict[_Blob, list[int]]) -> dict[str, Any]:
+def _progress_of(image: _Image, blobs: dict[_Blob, list[int]]) -> Moving:
     """Say how far an image is: all of its blobs that are there, and parts of those that move."""
     parts = (blobs.get((image.destination, digest), (0, 0))[0] for digest in image.missing)
     return {

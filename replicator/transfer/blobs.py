@@ -141,6 +141,7 @@ class BlobMover:
         self, blob: Descriptor, route: Route, bookmark: Bookmark, upload: Upload, offset: int
     ) -> None:
         def progressed(size: int) -> None:
+            route.flowed(blob.digest, size)
             self._listener(BlobProgressed(route.destination, blob.digest, size))
 
         feed = Feed(
@@ -151,8 +152,13 @@ class BlobMover:
             progressed=progressed,
         )
         self._listener(BlobStarted(route.destination, blob.digest, blob.size))
-        with around(self._pass_point, FailPoint.BEFORE_BLOB_PUT, FailPoint.AFTER_BLOB_PUT):
-            await send_blob(feed, upload, route.writer, bookmark, offset=offset)
+        # What is there already is announced as progress, too, and was moved by somebody else.
+        route.flowed(blob.digest, -offset)
+        try:
+            with around(self._pass_point, FailPoint.BEFORE_BLOB_PUT, FailPoint.AFTER_BLOB_PUT):
+                await send_blob(feed, upload, route.writer, bookmark, offset=offset)
+        finally:
+            feed.end()
 
     async def _is_known(self, blob: Descriptor, route: Route) -> bool:
         return route.destination.path in await self._holders(blob, route)

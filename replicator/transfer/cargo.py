@@ -36,12 +36,13 @@ class Cargo:
     ) -> None:
         self.decided = asyncio.Event()
         self._mover = mover
-        self._route = Route(source, writer, roll, group, self._opened)
+        self._route = Route(source, writer, roll, group, self._opened, self._flowed)
         self._listener = listener
         self._begun = asyncio.Event()
         self._turns = Flights[Digest]()
         self._blobs: dict[Digest, Descriptor] = {}
         self._outcomes: dict[Digest, BlobOutcome] = {}
+        self._moved: dict[Digest, int] = {}
 
     def begin(self) -> None:
         """Let the bytes flow."""
@@ -102,7 +103,8 @@ class Cargo:
         self._route.roll.leave(self._route.destination)
 
     def tally(self) -> Tally:
-        tally = Tally()
+        """Return what came of the blobs so far, one that is on its way included."""
+        tally = Tally(bytes_moved=sum(max(0, moved) for moved in self._moved.values()))
         for digest, outcome in self._outcomes.items():
             size = self._blobs[digest].size
             match outcome:
@@ -114,12 +116,15 @@ class Cargo:
                     tally.bytes_mounted += size
                 case BlobOutcome.COPIED:
                     tally.blobs_moved += 1
-                    tally.bytes_moved += size
+                    tally.bytes_skipped += max(0, size - self._moved.get(digest, 0))
         return tally
 
     async def _opened(self) -> None:
         self.decided.set()
         await self._begun.wait()
+
+    def _flowed(self, digest: Digest, size: int) -> None:
+        self._moved[digest] = self._moved.get(digest, 0) + size
 
     def _note(self, blob: Descriptor, outcome: BlobOutcome) -> None:
         self._blobs[blob.digest] = blob

@@ -96,6 +96,8 @@ class Transfer:
             group=group,
             listener=self._listener,
         )
+        if original.order.begun is not None:
+            original.order.begun(cargo.tally)
         publication = Publication(
             original,
             destination,
@@ -115,10 +117,6 @@ class Transfer:
             result.attached = tags_of(await original.attachments.get())
         except ReplicatorError as error:
             _note_error(result, error)
-        except asyncio.CancelledError:
-            if original.order.cancelled is not None:
-                original.order.cancelled(cargo.tally())
-            raise
         finally:
             roll.leave(result.destination)
         result.tally = cargo.tally()

@@ -87,3 +87,7 @@ class Feed:
         if self.offset != self._announced:
             self._progressed(self.offset - self._announced)
             self._announced = self.offset
+
+    def end(self) -> None:
+        """Tell what was handed out and not announced yet: it was moved, however this ends."""
+        self._announce()

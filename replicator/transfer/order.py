@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import field, fields
+from typing import TypeAlias
 
 from replicator.errors import ReplicatorError
 from replicator.oci.digest import Digest
@@ -11,6 +12,34 @@ from replicator.oci.platform import Platform
 from replicator.oci.reference import ManifestRef, RepositoryName, Tag
 from replicator.registry.protocols import RepositoryReader, RepositoryWriter
 from replicator.values import dataclass
+
+
+@dataclass(slots=True)
+class Tally:
+    """Bytes and numbers of blobs by how they came to be there.
+
+    Bytes count as moved when the destination took them, also those of a blob that is not whole yet.
+    Of a blob that an earlier process began they are the rest; what was there before is skipped.
+    """
+
+    bytes_moved: int = 0
+    bytes_mounted: int = 0
+    bytes_skipped: int = 0
+    blobs_moved: int = 0
+    blobs_mounted: int = 0
+    blobs_skipped: int = 0
+
+    def add(self, other: Tally) -> None:
+        for each in fields(Tally):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
+    def since(self, earlier: Tally) -> Tally:
+        """Return what came after *earlier*, which is of the same."""
+        names = [each.name for each in fields(Tally)]
+        return Tally(*(getattr(self, name) - getattr(earlier, name) for name in names))
+
+
+TallySoFar: TypeAlias = Callable[[], Tally]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +60,8 @@ class Order:
     as some registries forget a digest as soon as no tag names it any more. With ``repoint``,
     what refers to an index that is cut down to ``platforms`` is made to refer to the new one.
     ``thorough`` offers each blob and writes each manifest, also where the tag names the image.
-    ``cancelled`` hears what had arrived whole at a destination when the copy was cancelled.
+    ``begun`` hears for each destination whom to ask what came of it so far, or until the copy was
+    cancelled.
     """
 
     source: RepositoryReader
@@ -42,7 +72,7 @@ class Order:
     foreign_layers: bool = False
     tag: Tag | None = None
     repoint: bool = False
-    cancelled: Callable[[Tally], None] | None = None
+    begun: Callable[[TallySoFar], None] | None = None
     thorough: bool = False
 
     @property
@@ -50,18 +80,6 @@ class Order:
         """What is copied, as people write it."""
         separator = "@" if isinstance(self.reference, Digest) else ":"
         return f"{self.source.name}{separator}{self.reference}"
-
-
-@dataclass(slots=True)
-class Tally:
-    """Bytes and numbers of blobs by how they came to be there."""
-
-    bytes_moved: int = 0
-    bytes_mounted: int = 0
-    bytes_skipped: int = 0
-    blobs_moved: int = 0
-    blobs_mounted: int = 0
-    blobs_skipped: int = 0
 
 
 @dataclass(slots=True)

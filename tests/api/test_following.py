@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
 from replicator.api.following import follow
@@ -43,7 +45,7 @@ async def told(script, is_closed=lambda: False):
         slept.append(seconds)
         assert len(slept) < 1000
 
-    return [text async for text in follow(script, is_closed, sleep)], slept
+    return [text async for text in follow(script, is_closed, nullcontext(), sleep)], slept
 
 
 async def test_what_is_new_is_told_until_the_run_is_over():

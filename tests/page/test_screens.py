@@ -12,10 +12,12 @@ from sqlalchemy import update
 from replicator.oci.reference import Tag
 from replicator.planning.rule import Rule
 from replicator.store.owner import Owner
+from replicator.store.queue import Queue
 from replicator.store.records import ActionError, Outcome, RunState, Totals
 from replicator.store.rules import Rules
 from replicator.store.runs import Runs
 from replicator.store.tables import run
+from replicator.telemetry.snapshot import take_snapshot
 from tests.page.conftest import ADMIN, LIMITED, OPERATOR, VIEWER
 from tests.page.world import HARBOR, add_registries, add_trouble, fill, many
 from tests.store.values import an_action
@@ -240,6 +242,22 @@ async def test_whatever_registries_say_is_text(browsing, database):
         assert "<script>alert" not in page.text
         assert "<img" not in page.text
     assert "&lt;script&gt;alert(1)" in pages[2].text
+
+
+async def test_words_of_other_processes_are_as_harmless(office, database, browsing):
+    rule = Rule("hostile", "docker.io/library/alpine", (f"{HARBOR}/hub/alpine",))
+    run = await Queue(database).add(rule, "test", datetime.now(UTC))
+    image = {"source": HOSTILE, "destination": HOSTILE, "tag": HOSTILE, "done": 1, "size": 2}
+    blob = {"destination": HOSTILE, "digest": HOSTILE, "done": 1, "size": 2}
+    with office.live.elsewhere.watching(run.id):
+        said = take_snapshot(run.id, "another", [image], [blob])
+        office.live.elsewhere.hear(said.to_text())
+        async with browsing(ADMIN) as browser:
+            page = await browser.get(f"/runs/{run.id}")
+
+    assert "<script>alert" not in page.text
+    assert "<img" not in page.text
+    assert "&lt;script&gt;alert(1)" in page.text
 
 
 async def test_who_is_limited_to_some_rules_sees_no_others_and_no_registries(browsing, failed):

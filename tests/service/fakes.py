@@ -169,13 +169,17 @@ class FakeRegistry:
 
 
 class FakeCopier:
-    """Makes destination tags name what the source's do; some fail, some never end."""
+    """Makes destination tags name what the source's do; some fail, some never end.
+
+    Those have *brought* something until somebody ends them.
+    """
 
     def __init__(self, world):
         self._world = world
         self.orders = []
         self.failing: dict[str, tuple[ReplicatorError, str]] = {}
         self.endless: set[str] = set()
+        self.brought = Tally()
         self.running = self.most_running = 0
         self.done = asyncio.Semaphore(0)
 
@@ -186,6 +190,7 @@ class FakeCopier:
         try:
             await asyncio.sleep(0)
             if str(order.reference) in self.endless:
+                order.begun(lambda: self.brought)
                 await asyncio.Event().wait()
             return tuple(self._carry_out(order, each) for each in order.destinations)
         finally:
@@ -274,6 +279,7 @@ class FakeRuns:
     def __init__(self):
         self.started = []
         self.finished = {}
+        self.moved = []
         self.actions = {}
         self.renewed = asyncio.Semaphore(0)
         self.active = set()
@@ -290,7 +296,8 @@ class FakeRuns:
         self.started.append(record)
         return record
 
-    async def renew(self, now, runs):
+    async def renew(self, now, runs, moved):
+        self.moved.append(moved)
         self.renewed.release()
 
     async def taken(self, runs):

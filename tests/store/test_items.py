@@ -240,7 +240,7 @@ async def test_a_lease_that_is_renewed_goes_on(database, queue):
     theirs = Items(database, ELSEWHERE, lease=HOUR)
     await queue.add(a_rule(), "person", NOON)
     claim = await one(theirs)
-    await theirs.renew(NOON, {claim.key})
+    await theirs.renew(NOON, {claim.key}, {})
 
     await Reaper(database).reap(NOON)
 
@@ -253,7 +253,7 @@ async def test_what_a_worker_does_not_know_that_it_has_is_taken_from_it(database
     for name in ("known", "unknown"):
         await queue.add(a_rule(name), "person", NOON)
     known, unknown = await one(lost), await one(lost)
-    await theirs.renew(NOON, {known.key})
+    await theirs.renew(NOON, {known.key}, {})
 
     await Reaper(database).reap(NOON)
 
@@ -264,7 +264,7 @@ async def test_a_closing_is_its_workers_while_it_goes_on(queue, items):
     await queue.add(a_rule(), "person", NOON)
     closing = await items.finish(await one(items), {}, NOON)
 
-    await items.renew(NOON, {closing.key})
+    await items.renew(NOON, {closing.key}, {})
 
     assert closing.kind is ItemKind.CLOSING
     assert await items.taken({closing.key}) == frozenset()

@@ -154,7 +154,7 @@ async def test_a_run_on_another_machine_is_left_alone_while_its_lease_lasts(
 ) -> None:
     elsewhere = Runs(database, ELSEWHERE)
     theirs = await elsewhere.start(a_rule(), "cli", NOON)
-    await elsewhere.renew(NOON + LEASE, {theirs.id})
+    await elsewhere.renew(NOON + LEASE, {theirs.id}, {})
 
     with pytest.raises(RunActive, match=f"{theirs.id}, in process 17 on other-host"):
         await runs.start(a_rule(), "cli", NOON + 2 * LEASE)

@@ -157,22 +157,39 @@ async def test_two_destinations_share_the_read_wherever_they_go_on(
     assert reads == [0]
 
 
-async def test_a_copy_that_is_cancelled_tells_what_had_arrived_whole(world):
+async def test_what_an_earlier_process_sent_is_no_traffic_of_the_next(
+    world, faults, process, remembered
+):
+    layer = large_image(world)
+    await kill(world, process(), faults, layer)
+
+    (result,) = await process().copy(world.order())
+
+    there = sum(map(len, world.destination.blobs.values()))
+    assert result.tally.bytes_moved == SIZE - STOP
+    assert result.tally.bytes_skipped == there - (SIZE - STOP)
+
+
+async def test_a_copy_that_is_cancelled_tells_what_had_arrived(world):
     small, large = add_layer(world.source, "small", 1000), add_layer(world.source, "large", SIZE)
     add_image(world.source, "v1", layers=[small, large])
-    told = []
-    copying = asyncio.create_task(world.transfer.copy(world.order(cancelled=told.append)))
+    begun, reached = [], []
+    copying = asyncio.create_task(world.transfer.copy(world.order(begun=begun.append)))
 
     async def cancel_in_the_middle(call):
         await asyncio.sleep(0)
         is_of_large = call.action == "send_piece" and call.subject == str(large.digest)
-        if is_of_large and small.digest in world.destination.blobs:
+        if is_of_large and call.offset >= STOP and small.digest in world.destination.blobs:
+            reached.append(call.offset)
             copying.cancel()
 
     world.registry.hook = cancel_in_the_middle
     with pytest.raises(asyncio.CancelledError):
         await copying
 
-    (tally,) = told
-    assert small.size <= tally.bytes_moved < large.size
+    (so_far,) = begun
+    arrived = sum(map(len, world.destination.blobs.values()))
+    assert small.size <= arrived
+    there = arrived + reached[-1]
+    assert there <= so_far().bytes_moved <= there + PIECE
     assert large.digest not in world.destination.blobs

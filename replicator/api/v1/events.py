@@ -57,7 +57,8 @@ async def watch_run(
         return Response(status_code=204)
     identify = request.state.identify_again
     watcher = _Watch(office, identify, run, last_event_id or "")
-    stream = follow(watcher, lambda: office.live.is_closed)
+    watching = office.live.elsewhere.watching(run)
+    stream = follow(watcher, lambda: office.live.is_closed, watching)
     # No proxy is to collect events before it passes them on.
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type=_TYPE, headers=headers)

@@ -8,10 +8,12 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from replicator.api.v1.parameters import Answer, Asked, Duration, Listing
+from replicator.api.v1.run_models import Bytes
 from replicator.config.rule_file import rule_table
 from replicator.planning.error_budget import ALLOWED, ErrorBudget
 from replicator.planning.rule import Rule
 from replicator.service.rules.status import RuleStatus
+from replicator.store.records import RunRecord
 
 _Size = Annotated[str, Field(max_length=40, examples=["8MiB"])]
 _Text = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -133,11 +135,30 @@ class ErrorBudgetAnswer(Answer):
         )
 
 
+class UnderWay(Answer):
+    """A run that is not finished, and its bytes so far."""
+
+    run: str
+    state: str
+    started_at: datetime | None
+    bytes: Bytes
+
+    @classmethod
+    def of(cls, run: RunRecord) -> UnderWay:
+        return cls(
+            run=run.id,
+            state=run.state.value,
+            started_at=run.began_at,
+            bytes=Bytes.of(run.totals),
+        )
+
+
 class StatusAnswer(Answer):
     """How a rule is doing. `lag_seconds` is how old that is which the destination surely has."""
 
     rule: str
     enabled: bool
+    under_way: UnderWay | None
     last_run: str | None
     state: str | None
     last_run_at: datetime | None
@@ -154,6 +175,7 @@ class StatusAnswer(Answer):
         return cls(
             rule=status.rule.name,
             enabled=status.rule.enabled,
+            under_way=None if status.under_way is None else UnderWay.of(status.under_way),
             last_run=last.id if last else None,
             state=last.state.value if last else None,
             last_run_at=last.started_at if last else None,

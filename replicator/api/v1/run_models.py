@@ -24,7 +24,10 @@ class Bytes(Answer):
 
 
 class RunAnswer(Answer):
-    """One execution of a rule. `only` are the source tags that it is limited to, if it is."""
+    """One execution of a rule. `only` are the source tags that it is limited to, if it is.
+
+    While it goes on, `bytes` are those until a few seconds ago, and `counts` and `requests` empty.
+    """
 
     id: str
     rule: str

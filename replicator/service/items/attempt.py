@@ -18,8 +18,9 @@ from replicator.service.records.summary import Summary
 from replicator.service.running.means import Means
 from replicator.service.running.pruning import Gone, Pruning
 from replicator.service.running.run_context import RunContext
-from replicator.store.item_records import Claim, Piece
+from replicator.store.item_records import Claim, ItemKind, Piece
 from replicator.store.records import TagKey
+from replicator.transfer.order import Tally
 from replicator.values import dataclass
 
 
@@ -132,6 +133,10 @@ class Attempt:
         self._pass(Step.BEFORE_RELEASE)
         await self._items.release(self.claim, self._means.clock(), self._so_far().to_json())
         self._pass(Step.AFTER_RELEASE)
+
+    def moved(self) -> Tally:
+        """Return what this attempt moved by now; a closing only sums up what others did."""
+        return Tally() if self.claim.kind is ItemKind.CLOSING else self.journal.so_far()
 
     def _so_far(self) -> Summary:
         """Return what the next attempt has to know of this one and those before."""

@@ -78,7 +78,8 @@ class ItemRunner:
         try:
             with self._life.watched(claim.key), counted_requests() as requests:
                 attempt = await self._begin(claim, requests)
-                return await self._end(attempt, requests)
+                with self._life.moved.counted(claim.run_id, attempt.moved):
+                    return await self._end(attempt, requests)
         except LeaseLost as error:
             _log.warning("item lost", extra={"error": str(error)})
         except StoreError as error:
@@ -133,6 +134,7 @@ class ItemRunner:
         if attempt.claim.kind is ItemKind.CLOSING:
             report = await close(attempt, self._means, self._items, requests, self._pass)
             self._runs.forget(attempt.claim)
+            self._life.moved.forget(attempt.claim.run_id)
             return report
         if rule is None:
             return await attempt.finish(error=attempt.shared.error)

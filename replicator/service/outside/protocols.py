@@ -21,7 +21,7 @@ from replicator.store.records import (
     RunState,
     Totals,
 )
-from replicator.transfer.order import Order, Result
+from replicator.transfer.order import Order, Result, Tally
 
 
 class Repository(RepositoryReader, RepositoryWriter, Protocol):
@@ -105,7 +105,9 @@ class Runs(Actions, Protocol):
         """Begin a run. Raises RunActive."""
         ...
 
-    async def renew(self, now: datetime, runs: Collection[str], /) -> None: ...
+    async def renew(
+        self, now: datetime, runs: Collection[str], moved: Mapping[str, Tally], /
+    ) -> None: ...
 
     async def taken(self, runs: Collection[str], /) -> frozenset[str]:
         """Return which of *runs* of this process are another's by now, or wait for one."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Protocol
 
 from replicator.errors import StoreError
 from replicator.service.processes.lease import Lease
+from replicator.service.processes.moved import Moved
 from replicator.service.processes.timing import Timing
+from replicator.transfer.order import Tally
 
 _log = logging.getLogger(__name__)
 
@@ -20,8 +22,11 @@ _log = logging.getLogger(__name__)
 class Leases(Protocol):
     """Remembers whose things are, by their keys."""
 
-    async def renew(self, now: datetime, keys: Collection[str], /) -> None:
-        """Give a sign of life for what of *keys* is this process's, and for nothing else."""
+    async def renew(
+        self, now: datetime, keys: Collection[str], moved: Mapping[str, Tally], /
+    ) -> None:
+        """Give a sign of life for what of *keys* is this process's, and for nothing else, and
+        say what *moved* in runs since the last one."""
         ...
 
     async def taken(self, keys: Collection[str], /) -> frozenset[str]:
@@ -43,7 +48,8 @@ class Ending(enum.Enum):
 class SignsOfLife:
     """Renews leases, and ends by itself what somebody cancels or took over.
 
-    *lease* is told when the database took a sign of life.
+    *lease* is told when the database took a sign of life. With the signs goes out what has
+    ``moved`` in the runs of this process.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class SignsOfLife:
         self._sleep = sleep
         self._under_way: dict[str, asyncio.Task[object]] = {}
         self._ended: dict[str, Ending] = {}
+        self.moved = Moved()
 
     def begin(self) -> None:
         """Count the lease from now: whatever took time before is no silence."""
@@ -69,9 +76,12 @@ class SignsOfLife:
 
     async def keep(self) -> None:
         """Go on until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_leases())
-            group.create_task(self._heed_cancellations())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._keep_leases())
+                group.create_task(self._heed_cancellations())
+        finally:
+            await self._tell_rest()
 
     async def look(self) -> None:
         """End what somebody wants to end. Raises StoreError."""
@@ -126,12 +136,27 @@ class SignsOfLife:
                 # The next sign is early enough; if the database stays away, the lease will tell.
                 _log.warning("lease not renewed", extra={"error": str(error)})
 
+    async def _tell_rest(self) -> None:
+        """Say of what was given back unfinished what had moved since the last sign of life."""
+        moved = self.moved.take_rest()
+        if not moved:
+            return
+        try:
+            await self._leases.renew(self._clock(), (), moved)
+        except StoreError as error:
+            _log.warning("not told what moved", extra={"error": str(error)})
+
     async def _give_sign(self) -> None:
         """Renew the leases, and end what others took for lost before it writes on."""
         under_way, given_at = frozenset(self._under_way), self._lease.now()
         # Nothing else of this process: what it took up without hearing of it, as the connection was
         # cut, has to become somebody's who knows.
-        await self._leases.renew(self._clock(), under_way)
+        moved = self.moved.take()
+        try:
+            await self._leases.renew(self._clock(), under_way, moved)
+        except BaseException:
+            self.moved.put_back(moved)
+            raise
         for key in await self._leases.taken(under_way):
             self._end(key, Ending.TAKEN)
         self._lease.extend(given_at)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -35,7 +35,7 @@ from replicator.store.records import (
     RunState,
     TagKey,
 )
-from replicator.transfer.order import Result, Tally
+from replicator.transfer.order import Result, Tally, TallySoFar
 from replicator.transfer.sides import root_of
 
 # So much is kept in memory at most before it is written. What a killed process loses of it costs
@@ -73,6 +73,7 @@ class Journal:
         self._records: list[ActionRecord] = []
         self._waiting_since: datetime | None = None
         self._held = 0
+        self._under_way: dict[object, list[TallySoFar]] = {}
         self._copied_before: frozenset[TagKey] = frozenset()
         self.notes = notes
         self.is_incomplete = False
@@ -139,7 +140,7 @@ class Journal:
         """A tag was copied, or turned out to be there already."""
         self.counts["copied" if result.written else self._when_in_step(action)] += 1
         self.notes.is_well(action.destination, action.tag)
-        self._add(result.tally)
+        self.tally.add(result.tally)
         self._keep(row)
         outcome = Outcome.WRITTEN if result.written else Outcome.UNCHANGED
         if result.written:
@@ -167,12 +168,34 @@ class Journal:
         attempts = result.attempts if result else 1
         self._fail(_source_of(action), action, described, attempts)
         if result is not None:
-            self._add(result.tally)
+            self.tally.add(result.tally)
         self._keep_record(_record(action, Outcome.FAILED, result, described))
 
-    def cancel(self, tally: Tally) -> None:
-        """A copy was cancelled; what it brought whole until then stays, and is counted."""
-        self._add(tally)
+    @contextmanager
+    def carrying(self) -> Iterator[list[TallySoFar]]:
+        """Count what a copy brings, as those who are put into the list tell it, while it goes on.
+
+        What came of it is noted afterwards; of one that breaks off, what it brought is counted.
+        """
+        copy, so_far = object(), list[TallySoFar]()
+        self._under_way[copy] = so_far
+        try:
+            yield so_far
+        except BaseException:
+            for ask in so_far:
+                self.tally.add(ask())
+            raise
+        finally:
+            del self._under_way[copy]
+
+    def so_far(self) -> Tally:
+        """Return what was brought by now, with what is on its way."""
+        total = Tally()
+        total.add(self.tally)
+        for copy in self._under_way.values():
+            for ask in copy:
+                total.add(ask())
+        return total
 
     def miss(self, what: str, error: ReplicatorError, *, side: str) -> None:
         """Something could not be listed, so tags may be missing that nobody knows of."""
@@ -186,7 +209,7 @@ class Journal:
     ) -> None:
         """Go on with what the items of a run came to."""
         self.counts.update(counts)
-        self._add(tally)
+        self.tally.add(tally)
         self._held += held
         self.is_incomplete |= incomplete
 
@@ -273,11 +296,6 @@ class Journal:
         root = root_of(error)
         if isinstance(root, PullsSpent) and root.retry_after is not None:
             self.put_off = max(self.put_off or 0.0, root.retry_after)
-
-    def _add(self, tally: Tally) -> None:
-        for each in fields(Tally):
-            total = getattr(self.tally, each.name) + getattr(tally, each.name)
-            setattr(self.tally, each.name, total)
 
     def _keep(self, row: Published) -> None:
         if not self.is_dry_run:

@@ -47,9 +47,7 @@ class Summary:
 
     def add_traffic(self, other: Summary) -> None:
         """Add bytes and requests alone: those of an attempt that is made once more."""
-        for each in fields(Tally):
-            total = getattr(self.tally, each.name) + getattr(other.tally, each.name)
-            setattr(self.tally, each.name, total)
+        self.tally.add(other.tally)
         self.add_requests(other.requests)
 
     def add_requests(self, requests: Mapping[str, Mapping[str, int]]) -> None:

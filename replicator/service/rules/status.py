@@ -26,6 +26,10 @@ class History(GoodRuns, Protocol):
         """Return the newest finished run of each rule, or the newest that was good."""
         ...
 
+    async def under_way(self) -> Mapping[str, RunRecord]:
+        """Return the unfinished run of each rule that has one."""
+        ...
+
     async def counting_since(self) -> Mapping[str, datetime]:
         """Return since when the schedule of each rule counts."""
         ...
@@ -50,7 +54,8 @@ class RuleStatus:
     """One rule: its last run, its last good one, how long ago that was, and when it is next due.
 
     ``lag`` is None when no run was good yet, ``next_due`` when the rule has no schedule or rests.
-    ``deferred_until`` is when the first part of its unfinished run comes due that is put off.
+    ``under_way`` is its unfinished run, if it has one, and ``deferred_until`` when the first part
+    of that comes due that is put off.
     ``left_alone`` are the first conflicts of the last run, and what was blocked. ``budget`` is for
     rules that have an objective.
     """
@@ -61,6 +66,7 @@ class RuleStatus:
     lag: timedelta | None
     next_due: datetime | None
     failing: Sequence[Failing]
+    under_way: RunRecord | None
     deferred_until: datetime | None
     left_alone: Sequence[ActionRecord]
     budget: ErrorBudget | None
@@ -79,6 +85,7 @@ async def status_of(
     for each in await notes.failing():
         failing.setdefault(each.rule, []).append(each)
     since, deferred = await history.counting_since(), await history.deferred_until()
+    under_way = await history.under_way()
     left_alone = await _left_alone(history, last)
     now = clock()
     budgets = await error_budgets(rules, history, now)
@@ -90,6 +97,7 @@ async def status_of(
             _lag(good.get(rule.name), now),
             next_due(rule, since.get(rule.name, now), now),
             failing.get(rule.name, ()),
+            under_way.get(rule.name),
             deferred.get(rule.name),
             _untold(left_alone.get(rule.name, ()), failing.get(rule.name, ())),
             budgets.get(rule.name),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime
 
 from replicator.oci.platform import Platform
@@ -145,6 +145,6 @@ def _state(counts: Mapping[str, int]) -> RunState:
 
 def _sum(results: Sequence[Result]) -> Tally:
     total = Tally()
-    for each in fields(Tally):
-        setattr(total, each.name, sum(getattr(result.tally, each.name) for result in results))
+    for result in results:
+        total.add(result.tally)
     return total

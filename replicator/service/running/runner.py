@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -230,7 +231,11 @@ class Runner:
     async def _perform(self, context: RunContext, work: Work) -> RunReport:
         """Do *work* on a rule, and write down how that ended."""
         journal = context.journal
-        with counted_requests() as requests, self._life.watched(journal.run):
+        with (
+            counted_requests() as requests,
+            self._life.watched(journal.run),
+            self._moved(journal),
+        ):
             try:
                 with single_error():
                     await journal.notes.load()
@@ -249,6 +254,18 @@ class Runner:
             except BaseException as error:
                 await self._finish(journal, RunState.FAILED, requests, error=str(error))
                 raise
+
+    @contextmanager
+    def _moved(self, journal: Journal) -> Iterator[None]:
+        """Let others see what moves, until the end of the run says all."""
+        if journal.is_dry_run:
+            yield
+            return
+        try:
+            with self._life.moved.counted(journal.run, journal.so_far):
+                yield
+        finally:
+            self._life.moved.forget(journal.run)
 
     async def _carry_out(self, context: RunContext) -> None:
         """Take up each repository as it is discovered."""

@@ -216,24 +216,29 @@ class TagRun:
 
         *fallback* is what to read when the source has forgotten the digest.
         """
-        order = Order(
-            self._source,
-            source.digest or source.tag,
-            tuple(Destination(each.goal.view.repository, each.goal.wanted.tag) for each in copies),
-            self._handling.platforms,
-            self._handling.referrers,
-            self._handling.foreign_layers,
-            fallback,
-            self._handling.repoints,
-            self._journal.cancel,
-            self._handling.thorough,
-        )
-        async with self._context.images:
-            results = await self._context.copier.copy(order)
-        rest = await self._left_behind(results)
+        with self._journal.carrying() as brought:
+            order = Order(
+                self._source,
+                source.digest or source.tag,
+                tuple(
+                    Destination(each.goal.view.repository, each.goal.wanted.tag) for each in copies
+                ),
+                self._handling.platforms,
+                self._handling.referrers,
+                self._handling.foreign_layers,
+                fallback,
+                self._handling.repoints,
+                brought.append,
+                self._handling.thorough,
+            )
+            async with self._context.images:
+                results = await self._context.copier.copy(order)
+            rest = await self._left_behind(results)
+        # All at once, so that nobody finds it counted twice, or not at all.
         for each, result in zip(copies, results, strict=True):
             reason = f"{each.action.reason}{rest}"
             self._note(replace(each, action=replace(each.action, reason=reason)), result)
+        for each, result in zip(copies, results, strict=True):
             if result.attached:
                 await self._learn_attached(each.goal, result)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from replicator.errors import ReplicatorError
@@ -14,21 +14,31 @@ _log = logging.getLogger(__name__)
 Act: TypeAlias = Callable[[], Awaitable[None]]
 
 
-async def heed(notices: Callable[[], AsyncIterator[str]], acts: Mapping[str, Act]) -> None:
-    """Act on each kind of notice, until cancelled; many that come at once are acted on once."""
+async def heed(
+    notices: Callable[[], AsyncIterator[str]],
+    acts: Mapping[str, Act],
+    hearers: Sequence[Callable[[str], None]] = (),
+) -> None:
+    """Act on each kind of notice, until cancelled; many that come at once are acted on once.
+
+    *hearers* are told of each notice, whatever else it says.
+    """
     heard, news = set[str](), asyncio.Event()
 
     async def listen() -> None:
         async for notice in notices():
-            heard.add(notice)
-            news.set()
+            for hear in hearers:
+                hear(notice)
+            if notice in acts:
+                heard.add(notice)
+                news.set()
 
     async with asyncio.TaskGroup() as group:
         group.create_task(listen())
         while True:
             await news.wait()
             news.clear()
-            kinds = heard & acts.keys()
+            kinds = frozenset(heard)
             heard.clear()
             for kind in kinds:
                 try:

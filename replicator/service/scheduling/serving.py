@@ -76,7 +76,7 @@ class Serving:
         """Serve until *stop* is set; then begin nothing, let copies end within *grace* seconds,
         and give back what is unfinished."""
         if self.scheduler is None and self.worker is None:
-            await stop.wait()
+            await self._answer(stop)
             return
         # First, so that a run that was lost with its process goes on rather than be in the way.
         await self._look_after_runs()
@@ -95,6 +95,14 @@ class Serving:
                 for task in lasting:
                     task.cancel()
         await self._services.retire()
+
+    async def _answer(self, stop: asyncio.Event) -> None:
+        """Do what lasts until *stop* is set, and leave runs to others."""
+        async with asyncio.TaskGroup() as group:
+            lasting = [group.create_task(_endless(each)) for each in self._lasting]
+            await stop.wait()
+            for task in lasting:
+                task.cancel()
 
     async def _keep_looking(self) -> None:
         while True:

@@ -39,7 +39,7 @@ class RunPages(Protocol):
         text: str | None = None,
     ) -> tuple[ActionRecord, ...]: ...
 
-    async def progress(self, number: int) -> Progress: ...
+    async def progress(self, record: RunRecord) -> Progress: ...
 
 
 class RunViews:
@@ -100,7 +100,7 @@ class RunViews:
 
     async def progress(self, record: RunRecord) -> Progress:
         """Return how far a run is, as far as it has been written down."""
-        return await self._pages.progress(record.number)
+        return await self._pages.progress(record)
 
 
 def _key(action: ActionRecord) -> ActionKey:

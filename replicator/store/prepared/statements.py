@@ -32,6 +32,17 @@ ACTIVE_RUN: Final = Prepared(
         ("retry", "boolean"),
     ),
 )
+ADD_MOVED: Final = Prepared(
+    "ADD_MOVED",
+    "UPDATE run SET bytes_moved=(run.bytes_moved + ?), bytes_mounted=(run.bytes_mounted + ?), bytes_skipped=(run.bytes_skipped + ?) WHERE run.id = ? AND run.finished_at IS NULL",
+    (
+        ("more_bytes_moved", ""),
+        ("more_bytes_mounted", ""),
+        ("more_bytes_skipped", ""),
+        ("of_id", ""),
+    ),
+    (),
+)
 ADD_RULE: Final = Prepared(
     "ADD_RULE",
     "INSERT INTO rule (name, revision, origin, enabled, definition) VALUES (?, ?, ?, ?, ?)",

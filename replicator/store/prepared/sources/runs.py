@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy import Text, bindparam, select, update
 
 from replicator.store.prepared.sources.source import Source, row_of
-from replicator.store.tables import action, run
+from replicator.store.tables import BYTES, action, run
 from replicator.store.upsert import insert_new_into, upsert_into
 
 _STARTED = (
@@ -49,5 +49,10 @@ def sources(dialect: str) -> Mapping[str, Source]:
         "NUMBER_OF_MINE": Source(number.with_for_update()),
         "SAVE_ACTION": Source(upsert_into(dialect, action), row_of(action)),
         "MINE_AMONG": Source(select(columns.id).where(among, *mine).with_for_update()),
+        "ADD_MOVED": Source(
+            update(run)
+            .where(columns.id == bindparam("of_id"), unfinished)
+            .values({each: columns[each] + bindparam(f"more_{each}") for each in BYTES})
+        ),
         "FINISH_RUN": Source(update(run).where(columns.id == bindparam("of_id")), _ENDED),
     }
