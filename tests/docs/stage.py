@@ -40,7 +40,8 @@ case " $* " in
     # What it writes is a configuration as those of the pages are.
     {python} -m replicator "$@" | {python} -m tests.docs.stage {source} {destination} ;;
 *" --password-stdin "*) exec {python} -m replicator "$@" ;;
-*" login "*) exec {python} {here}/type_login.py {python} -m replicator "$@" ;;
+*" login "*|*" credential set "*|*" apply "*)
+    exec {python} {here}/type_login.py {python} -m replicator "$@" ;;
 *) exec {python} -m replicator "$@" ;;
 esac
 """

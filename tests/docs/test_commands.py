@@ -19,7 +19,7 @@ _PATIENCE = 120.0  # seconds
 # Pages whose commands other tests run.
 ELSEWHERE = {
     "docs/api.md": "tests/api/test_api_page.py",
-    "docs/cli.md": "tests/docs/test_inline_commands.py",
+    "docs/cli.md": "tests/docs/test_cli_examples.py",
 }
 # Why a command of the pages may not be run here, and how many blocks of each kind there are.
 EXCUSES = {

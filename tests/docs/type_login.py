@@ -1,4 +1,4 @@
-"""Runs a command that asks for a name and a password, and types them as a person would."""
+"""Runs a command that asks for a name and a password, or whether it may, and types the answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import os
 import pty
 import sys
 
-_ANSWERS = {b"user name: ": b"mirror\n", b"password: ": b"secret-of-the-mirror\n"}
+_ANSWERS = {
+    b"user name: ": b"mirror\n",
+    b"password: ": b"secret-of-the-mirror\n",
+    b"[y/N]: ": b"y\n",
+}
 
 
 def main() -> int:
