@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import httpx
@@ -193,19 +194,15 @@ class Courier:
     def _request(
         self, call: Call, url: httpx.URL, server: _Server, authorization: str | None
     ) -> httpx.Request:
-        headers = [server.host, *_ALWAYS]
-        headers += [(name.encode(), value.encode()) for name, value in call.headers]
-        if authorization is not None:
-            headers.append((b"Authorization", authorization.encode()))
-        if call.body is None and call.method not in ("GET", "HEAD"):
-            headers.append((b"Content-Length", str(len(call.content)).encode()))
+        is_told = call.body is None and call.method not in ("GET", "HEAD")
+        length = len(call.content) if is_told else None
         extensions = server.extensions
         if call.patience is not None:
             extensions = {**extensions, "timeout": self._waits(call.patience)}
         return httpx.Request(
             call.method,
             url,
-            headers=headers,
+            headers=_headers(server.host, call.headers, authorization, length),
             stream=call.body or _stream_of(call.content),
             extensions=extensions,
         )
@@ -250,6 +247,26 @@ class Courier:
             return None
         timeouts = self._settings.timeouts
         return timeouts.connect + timeouts.idle + (call.patience or timeouts.idle)
+
+
+@lru_cache(maxsize=64)
+def _headers(
+    host: tuple[bytes, bytes],
+    fields: tuple[tuple[str, str], ...],
+    authorization: str | None,
+    length: int | None,
+) -> httpx.Headers:
+    """Return the headers of a request; most are the same as those of one before.
+
+    Each request makes a copy of its own.
+    """
+    headers = [host, *_ALWAYS]
+    headers += [(name.encode(), value.encode()) for name, value in fields]
+    if authorization is not None:
+        headers.append((b"Authorization", authorization.encode()))
+    if length is not None:
+        headers.append((b"Content-Length", str(length).encode()))
+    return httpx.Headers(headers)
 
 
 def _redirect(call: Call, response: httpx.Response) -> str | None:

@@ -19,18 +19,17 @@ class AnswerHeaders(httpx.Headers):
     def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
         super().__init__()
         self._list = [(name, name.lower(), value) for name, value in fields]
+        self._values: dict[bytes, list[bytes]] = {}
+        for _, name, value in self._list:
+            self._values.setdefault(name, []).append(value)
 
     def get(self, key: str, default: Any = None) -> Any:
-        found = self._values(key)
-        if not found:
+        found = self._values.get(key.lower().encode())
+        if found is None:
             return default
         if len(found) == 1 and found[0].isascii():
             return found[0].decode("ascii")
         return super().get(key, default)
 
     def __contains__(self, key: Any) -> bool:
-        return bool(self._values(key))
-
-    def _values(self, key: str) -> list[bytes]:
-        wanted = key.lower().encode()
-        return [value for _, name, value in self._list if name == wanted]
+        return key.lower().encode() in self._values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 import httptools
@@ -14,25 +15,48 @@ from replicator.values import dataclass
 MAX_HEAD_SIZE: Final = 64 * 1024
 
 _END: Final = b"\r\n\r\n"
-_WELL_FORMED: Final = re.compile(
-    rb"[!-~]+ [!-~]+ HTTP/1\.1\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\r\n\0]*\r\n)*\r\n"
-)
+_REQUEST_LINE: Final = re.compile(rb"[!-~]+ [!-~]+ HTTP/1\.1\r\n")
+_FIELDS: Final = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\r\n\0]*\r\n)*\r\n")
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 
 
-def encode_head(request: httpx.Request) -> bytes:
-    """Write the request line and the headers.
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The headers of a request as they are written, and what they say of its body."""
+
+    text: bytes
+    length: int
+    chunked: bool
+
+
+def encode_head(request: httpx.Request) -> tuple[bytes, Fields]:
+    """Write the request line and the headers; returns what they say as well.
 
     Raises LocalProtocolError if a line break or a character that does not belong there would
-    make something else of them than was meant.
+    make something else of them than was meant, or if there is no Host.
     """
-    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
-    lines += [b"%b: %b" % header for header in request.headers.raw]
-    head = b"\r\n".join((*lines, b"", b""))
+    line = b"%b %b HTTP/1.1\r\n" % (request.method.encode("ascii"), request.url.raw_path)
+    if not _REQUEST_LINE.fullmatch(line):
+        raise _illegal()
+    fields = _written(tuple(request.headers.raw))
+    return line + fields.text, fields
+
+
+@lru_cache(maxsize=64)
+def _written(headers: tuple[tuple[bytes, bytes], ...]) -> Fields:
+    """Write headers, which in most requests are those of one before."""
+    text = b"".join([*(b"%b: %b\r\n" % header for header in headers), b"\r\n"])
     # A header in a header would be well-formed, too, but one line more.
-    if not _WELL_FORMED.fullmatch(head) or head.count(b"\n") != len(lines) + 1:
-        raise httpx.LocalProtocolError("the request line or a header has an illegal character")
-    return head
+    if not _FIELDS.fullmatch(text) or text.count(b"\n") != len(headers) + 1:
+        raise _illegal()
+    named = {name.lower(): value for name, value in headers}
+    if b"host" not in named:
+        raise httpx.LocalProtocolError("a request needs a Host header")
+    return Fields(text, int(named.get(b"content-length", 0)), chunked=b"transfer-encoding" in named)
+
+
+def _illegal() -> httpx.LocalProtocolError:
+    return httpx.LocalProtocolError("the request line or a header has an illegal character")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ class Outgoing:
 
     def __init__(self, request: httpx.Request) -> None:
         self.method = request.method
-        self._head = encode_head(request)
-        self._length, self._chunked = _framing(request)
+        self._head, fields = encode_head(request)
+        self._length, self._chunked = fields.length, fields.chunked
         self._content = request.read() if isinstance(request.stream, httpx.ByteStream) else None
         self._stream = request.stream
         self._begun = False
@@ -60,24 +60,6 @@ class Outgoing:
     def _pieces(self) -> _Pieces:
         self._begun = True
         return cast(httpx.AsyncByteStream, self._stream).__aiter__()
-
-
-def _framing(request: httpx.Request) -> tuple[int, bool]:
-    """Return the length of the body, and whether it goes out in chunks instead."""
-    length, chunked, addressed = 0, False, False
-    for name, value in request.headers.raw:
-        match name.lower():
-            case b"host":
-                addressed = True
-            case b"content-length":
-                length = int(value)
-            case b"transfer-encoding":
-                chunked = True
-            case _:
-                pass
-    if not addressed:
-        raise httpx.LocalProtocolError("a request needs a Host header")
-    return length, chunked
 
 
 async def _send_sized(connection: Connection, pieces: _Pieces, length: int) -> None:
