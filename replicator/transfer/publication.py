@@ -71,7 +71,9 @@ class Publication:
             return False
         graph = await self._original.graph.get()
         self._begin(graph.blobs)
-        await together((self._cargo.bring_all(graph.blobs), self._bring_attached(attachments)))
+        attached = group.create_task(self._bring_attached(attachments))
+        await self._cargo.bring_all(graph.blobs)
+        await attached
         await self._put_below(graph)
         await self._put_attached(graph, await attachments)
         await self._put_root(graph.root)
