@@ -186,6 +186,7 @@ async def test_what_a_repository_holds_is_forgotten_at_once(database: Database) 
     ledger, layer = Ledger(database), blob(b"layer")
     await ledger.record((), [(ALPINE, layer), (DEBIAN, layer)], at=NOON)
 
+    await ledger.forget_places([])
     await ledger.forget_places([ALPINE])
 
     holders = await ledger.holders(ALPINE.registry, [layer.digest], since=NOON)

@@ -19,7 +19,9 @@ class AlchemyTransaction:
 
     async def execute(self, statement: Prepared, values: Values = NONE) -> Sequence[Any]:
         source = sources(self._connection.dialect.name)[statement.name].statement
-        if source is None:
+        no_rows = not isinstance(values, dict) and not values
+        if source is None or no_rows:
+            # SQLAlchemy would carry it out once, without any values.
             return ()
         result = await self._connection.execute(source, values or None)
         return result.all() if result.returns_rows else ()
