@@ -60,10 +60,12 @@ class Database:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        if self._file is not None:
-            await self._file.aclose()
-        if "alchemy" in vars(self):
-            await self.alchemy.aclose()
+        try:
+            if self._file is not None:
+                await self._file.aclose()
+        finally:
+            if "alchemy" in vars(self):
+                await self.alchemy.aclose()
 
     async def __aenter__(self) -> Self:
         return self

@@ -10,6 +10,8 @@ from replicator.errors import StoreError
 _SCHEME: Final = "sqlite"
 # Seconds that one attempt at SQLite's lock lasts, unless the URL says ?timeout=…
 _LOCK_SECONDS: Final = "1"
+# SQLite counts them in milliseconds, and no further than this.
+_LONGEST: Final = 2_000_000
 
 
 class FileUrl(NamedTuple):
@@ -40,8 +42,11 @@ def file_url(text: str) -> FileUrl | None:
 
 def _seconds(text: str) -> float:
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= _LONGEST:
         raise StoreError(
             f"in the URL of the SQLite database timeout={text!r} is not a number of seconds"
-        ) from None
+        )
+    return seconds

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -187,6 +189,47 @@ async def test_a_file_that_another_process_locks_for_long_is_named(tmp_path: Pat
             pass
 
 
+async def test_a_transaction_that_the_end_of_the_database_interrupts_leaves_nothing_behind(
+    database: Database, tmp_path: Path
+) -> None:
+    async def write() -> None:
+        async with database.noting() as connection:
+            await connection.execute(ADD, a_row("a"))
+            await database.aclose()
+            await connection.execute(ADD, a_row("b"))
+
+    with pytest.raises(StoreError, match="is closed"):
+        await write()
+
+    assert rows_of(tmp_path / "some.db") == []
+
+
+async def test_who_asks_a_database_that_is_closed_is_told(database: Database) -> None:
+    await database.aclose()
+    await database.aclose()
+
+    with pytest.raises(StoreError, match=r"database .*some\.db is closed"):
+        await database.ask(ALL)
+
+
+async def test_a_close_of_which_the_wait_is_cancelled_closes_all_the_same(
+    database: Database, tmp_path: Path
+) -> None:
+    async with database.noting() as connection:
+        await connection.execute(ADD, a_row("a"))
+    await database.ask(ALL)
+
+    end = asyncio.create_task(database.aclose())
+    await asyncio.sleep(0)
+    end.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await end
+    await database.aclose()
+
+    # The last connection that is closed takes what is beside the file with it.
+    assert os.listdir(tmp_path) == ["some.db"]
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [
@@ -194,6 +237,9 @@ async def test_a_file_that_another_process_locks_for_long_is_named(tmp_path: Pat
         ("sqlite://host/file.db", "needs a file: sqlite:///FILE"),
         ("sqlite:///:memory:", "needs a file: sqlite:///FILE"),
         ("sqlite:///file.db?timeout=soon", "timeout='soon' is not a number of seconds"),
+        ("sqlite:///file.db?timeout=nan", "timeout='nan' is not a number of seconds"),
+        ("sqlite:///file.db?timeout=1e12", "timeout='1e12' is not a number of seconds"),
+        ("sqlite:///file.db?timeout=-1", "timeout='-1' is not a number of seconds"),
         ("sqlite:///file.db?mode=ro", "no parameter 'mode'"),
         ("mysql://host/name", "unknown kind of database 'mysql'"),
     ],
@@ -201,6 +247,11 @@ async def test_a_file_that_another_process_locks_for_long_is_named(tmp_path: Pat
 def test_a_url_that_cannot_be_used_is_refused_with_the_reason(url: str, message: str) -> None:
     with pytest.raises(StoreError, match=re.escape(message)):
         Database(url)
+
+
+def rows_of(path: Path) -> list[tuple[str]]:
+    with closing(sqlite3.connect(path)) as other:
+        return other.execute("SELECT key FROM sample ORDER BY key").fetchall()
 
 
 def a_row(key: str) -> dict[str, object]:

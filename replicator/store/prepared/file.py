@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
+from replicator.errors import StoreError
 from replicator.store.file_failures import is_locked, translated
 from replicator.store.file_url import FileUrl
 from replicator.store.prepared.statement import NONE, Prepared, Row, Values
@@ -53,13 +54,15 @@ class SqliteFile:
                 yield FileTransaction(self._writer)
                 await self._writer.visit(sqlite3.Connection.commit)
             except BaseException:
-                await self._writer.visit_surely(_roll_back)
+                await self._writer.roll_back()
                 raise
 
     async def aclose(self) -> None:
-        """Close the connections, once what was sent is done."""
-        await self._reader.aclose()
-        await self._writer.aclose()
+        """Close the connections, once what was sent is done; nothing is done afterwards."""
+        try:
+            await self._reader.aclose()
+        finally:
+            await self._writer.aclose()
 
     async def _begin(self) -> None:
         """Take SQLite's lock, asking several times for it.
@@ -102,37 +105,46 @@ class _Driver:
 
     def __init__(self, url: FileUrl) -> None:
         self._url = url
-        self._thread: ThreadPoolExecutor | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
         self._connection: sqlite3.Connection | None = None
+        self._closing: Future[None] | None = None
 
     async def visit(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Do *work* in the thread. When the wait for it is cancelled it is done all the same."""
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._do, work)
+        """Do *work* in the thread. Who is cancelled meanwhile cannot know whether it was done."""
+        if self._closing is not None:
+            # Another connection would do the second half of a transaction without the first.
+            raise StoreError(f"database {self._url.path} is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._do, work)
 
-    async def visit_surely(self, work: Callable[[sqlite3.Connection], object]) -> None:
-        """Do *work*, also when the wait for it is cancelled before the thread has begun."""
-        if self._thread is not None:
-            await asyncio.shield(asyncio.wrap_future(self._thread.submit(self._do, work)))
+    async def roll_back(self) -> None:
+        """Leave no transaction open, also when the wait for it is cancelled."""
+        if self._closing is None:
+            await _done(self._thread.submit(self._roll_back))
 
     async def aclose(self) -> None:
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(thread, self._close)
-            thread.shutdown(wait=False)
+        """Close the connection, also when the wait for it is cancelled."""
+        if self._closing is None:
+            self._closing = self._thread.submit(self._close)
+            self._thread.shutdown(wait=False)
+        await _done(self._closing)
 
     def _do(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         if self._connection is None:
             self._connection = _connect(self._url)
         return work(self._connection)
 
+    def _roll_back(self) -> None:
+        if self._connection is not None:
+            self._connection.rollback()
+
     def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        if self._connection is not None:
+            self._connection.close()
+
+
+async def _done(work: Future[None]) -> None:
+    """Wait for *work*, which no cancellation stops."""
+    await asyncio.shield(asyncio.wrap_future(work))
 
 
 def _connect(url: FileUrl) -> sqlite3.Connection:
@@ -153,11 +165,6 @@ def _connect(url: FileUrl) -> sqlite3.Connection:
 
 def _begin(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
-
-
-def _roll_back(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        connection.rollback()
 
 
 def _carry_out(
