@@ -148,12 +148,8 @@ async def _done(work: Future[None]) -> None:
 
 
 def _connect(url: FileUrl) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        # The driver's own BEGIN comes too late and without a lock.
-        *(url.path, url.lock_seconds),
-        isolation_level=None,
-        check_same_thread=False,
-    )
+    # The driver's own BEGIN comes too late and without a lock.
+    connection = sqlite3.connect(url.path, url.lock_seconds, isolation_level=None)
     try:
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
