@@ -95,7 +95,13 @@ def _connect(dialect: Any, record: object, arguments: list[Any], options: Any) -
     then prints a trace. (aiosqlite 0.22)
     """
     sqlite3.connect(arguments[0]).close()
-    return dialect.connect(*arguments, **options)
+    connection = dialect.connect(*arguments, **options)
+    try:
+        from replicator.store.visits import VisitingConnection
+    except ImportError:
+        # Slower, but right, with versions of the libraries that came after this one.
+        return connection
+    return VisitingConnection(dialect.loaded_dbapi, connection.driver_connection)
 
 
 def _reset(connection: Any, record: object, state: PoolResetState) -> None:

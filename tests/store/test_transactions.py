@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import resource
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +15,10 @@ from typing import Any
 import pytest
 
 from replicator.errors import StoreError
+from replicator.store import schema
 from replicator.store.database import Database
 from replicator.store.prepared.statement import Prepared as PreparedStatement
+from tests.support.command import environment
 
 
 class ByAlchemy:
@@ -147,3 +151,40 @@ async def test_who_is_cancelled_in_the_middle_of_a_statement_leaves_nothing_open
         await writer
 
     await require_nothing_open(way, database, file)
+
+
+async def test_each_statement_is_one_visit_with_the_versions_that_are_locked(
+    database: Database,
+) -> None:
+    async with database.reading() as connection:
+        adapted = (await connection.get_raw_connection()).dbapi_connection
+
+    assert type(adapted).__name__ == "VisitingConnection"
+
+
+_WITHOUT_A_NAME = """
+import asyncio, sys
+from sqlalchemy.connectors.asyncio import AsyncAdapt_dbapi_cursor
+del AsyncAdapt_dbapi_cursor._executemany_async
+from replicator.store import schema_tables
+from replicator.store.database import Database
+async def main():
+    async with (
+        await Database.open(sys.argv[1], upgrade=False) as database,
+        database.reading() as connection,
+    ):
+        print(await connection.run_sync(schema_tables.revision))
+asyncio.run(main())
+"""
+
+
+def test_a_library_without_the_names_that_visits_need_is_used_without_them(
+    database: Database, file: Path, tmp_path: Path
+) -> None:
+    command = (sys.executable, "-c", _WITHOUT_A_NAME, f"sqlite:///{file}")
+
+    done = subprocess.run(
+        command, env=environment(tmp_path, {}), capture_output=True, text=True, check=False
+    )
+
+    assert (done.stdout, done.stderr) == (f"{schema.HEAD}\n", "")
