@@ -191,5 +191,6 @@ async def test_a_copy_that_is_cancelled_tells_what_had_arrived(world):
     arrived = sum(map(len, world.destination.blobs.values()))
     assert small.size <= arrived
     there = arrived + reached[-1]
-    assert there <= so_far().bytes_moved <= there + PIECE
+    # One piece was on its way, and one more had been handed out when the copy heard of its end.
+    assert there <= so_far().bytes_moved <= there + 2 * PIECE
     assert large.digest not in world.destination.blobs
