@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 
 # Loading the modules makes 100,000 objects that stay; to look through them every 700, as is usual,
 # costs 0.06 s and finds nothing. It has to be said before the first of ours is imported.
@@ -15,13 +16,21 @@ _COLLECTIONS = (150_000, 20, 50)
 # 1 MiB, of which the last quarter is left for all that it calls.
 _ROOM = 100_000
 
+# 128 and the number of the signal.
+_INTERRUPTED = 130
+
 
 def main() -> None:
     """Run the command line; see ``replicator.cli.main``."""
     gc.set_threshold(*_COLLECTIONS)
-    from replicator.cli.main import main
+    try:
+        from replicator.cli.main import main
 
-    main()
+        main()
+    except KeyboardInterrupt:
+        # Before there was a command, or after its end; see replicator.cli.interruption for others.
+        sys.stderr.write("replicate: interrupted\n")
+        sys.exit(_INTERRUPTED)
 
 
 main.__code__ = main.__code__.replace(co_stacksize=_ROOM)

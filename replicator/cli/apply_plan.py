@@ -43,7 +43,7 @@ def apply_plan(
     check_report(report)
     planned = plan_from_document(_read(file), where=str(file))
     work = _apply(session_of(context), planned)
-    reports, announced = run_async(work, loop_factory=bootstrap.new_event_loop)
+    reports, announced = run_async(work, loop_factory=bootstrap.new_event_loop, copies=True)
     show = say if report == STDOUT else print
     for each in reports:
         if each.run:

@@ -71,7 +71,7 @@ def copy(
         platforms=[Platform.parse(each) for each in platform or ()],
         referrers=referrers,
     )
-    copied = run_async(work, loop_factory=bootstrap.new_event_loop)
+    copied = run_async(work, loop_factory=bootstrap.new_event_loop, copies=True)
     _show(copied, quiet=report == STDOUT)
     if report is not None:
         write_report(to_json([copied.run]), report)

@@ -6,8 +6,12 @@ import typer
 
 
 class Interrupted(typer.Abort):
-    """Ctrl-C or SIGTERM ended the work; ``number`` is the signal's."""
+    """Ctrl-C or SIGTERM ended the work; ``number`` is the signal's.
 
-    def __init__(self, number: int) -> None:
+    ``copies`` says whether images were being copied.
+    """
+
+    def __init__(self, number: int, *, copies: bool = False) -> None:
         super().__init__()
         self.number = number
+        self.copies = copies

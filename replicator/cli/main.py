@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -45,6 +46,8 @@ def main() -> None:
     """
     code = _complete() if "_REPLICATE_COMPLETE" in os.environ else _exit_code(Session())
     _flush()
+    # What there is to say has been said: Ctrl-C would only add a trace.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The interpreter looks through all objects once more before it ends, most of them modules:
     # 0.15 s of a command that does next to nothing.
     gc.freeze()
@@ -106,7 +109,8 @@ def _exit_code(session: Session) -> int:
         code = app(prog_name="replicate", standalone_mode=False, obj=session)
         _flush()
     except Interrupted as error:
-        complain("interrupted; what was copied stays, and the next run goes on from there")
+        kept = "; what was copied stays, and the next run goes on from there"
+        complain(f"interrupted{kept if error.copies else ''}")
         return 128 + error.number
     except typer.Abort:
         return _INTERRUPTED

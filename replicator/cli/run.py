@@ -173,7 +173,7 @@ def _carry_out(
     from replicator.cli.running import run_async
 
     work = _run(session, names, dry_run=dry_run, retry=retry, sizes=sizes)
-    reports, failed = run_async(work, loop_factory=bootstrap.new_event_loop)
+    reports, failed = run_async(work, loop_factory=bootstrap.new_event_loop, copies=not dry_run)
     if not reports:
         say("no rule is enabled; one that is named is carried out all the same")
     return reports, failed

@@ -28,11 +28,26 @@ def run_async(
     work: Coroutine[Any, Any, T],
     *,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    copies: bool = False,
 ) -> T:
     """Run *work* to its end, or until Ctrl-C or SIGTERM; then it has a moment to clean up.
 
-    A second signal, or the end of that moment, ends the process. Raises Interrupted.
+    A second signal, or the end of that moment, ends the process. Raises Interrupted, which says
+    whether the work *copies* images.
     """
+    try:
+        return _run_until_told(work, loop_factory, copies=copies)
+    finally:
+        # Ctrl-C may come before it has begun.
+        work.close()
+
+
+def _run_until_told(
+    work: Coroutine[Any, Any, T],
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None,
+    *,
+    copies: bool,
+) -> T:
     from replicator.store.actor import acting
 
     with acting(_user()), asyncio.Runner(loop_factory=loop_factory) as runner:
@@ -56,7 +71,7 @@ def run_async(
         except BaseException as error:
             if not received:
                 raise
-            raise Interrupted(received[0]) from error
+            raise Interrupted(received[0], copies=copies) from error
 
 
 def _user() -> Actor:

@@ -76,3 +76,41 @@ def test_what_work_raises_passes():
 
     with pytest.raises(KeyError, match="mine"):
         run_async(work())
+
+
+# What is loaded when a command is at work.
+WORKING = {"replicator.config", "replicator.store.database"}
+# Sends itself what Ctrl-C sends, when a module is about to be loaded.
+INTERRUPTING = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == os.environ["INTERRUPTED_AT"]:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+"""
+
+
+@pytest.mark.parametrize("command", ["status", "run"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        *("replicator.cli.main", "typer", "replicator.cli.commands"),
+        *("replicator.cli.{command}", "replicator.cli.running", "replicator.store.actor"),
+        *("replicator.config", "replicator.store.database"),
+    ],
+)
+async def test_ctrl_c_at_the_start_of_a_command_is_told_in_one_line(replicate, module, command):
+    (replicate.folder / "sitecustomize.py").write_text(INTERRUPTING)
+    path = environment(replicate.folder, {})["PYTHONPATH"]
+    replicate.variables["PYTHONPATH"] = f"{replicate.folder}:{path}"
+    replicate.variables["INTERRUPTED_AT"] = module.format(command=command)
+
+    done = await replicate(command)
+
+    assert done.code == 130
+    assert done.complaint.partition(";")[0] == "interrupted"
+    assert ("copied" in done.complaint) is (command == "run" and module in WORKING)
