@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -37,7 +38,7 @@ async def serve_http(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        yield "{}:{}".format(*listener.getsockname()[:2])
+        yield _address(*listener.getsockname()[:2])
     finally:
         server.should_exit = True
         await serving
@@ -55,4 +56,15 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        raise ConfigError(f"cannot listen on {_address(host, port)}: {_reason(error)}") from error
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _reason(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "another program uses this address already"
+    # Python adds the address once more, as it writes it itself.
+    return (error.strerror or str(error)).partition(" (while")[0].lower()

@@ -8,11 +8,12 @@ import os
 import signal
 from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from replicator import __version__, bootstrap
 from replicator.cli.memory import collect_often, give_back_often, limit_arenas
 from replicator.cli.session import Session
+from replicator.cli.text import seconds_text
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from replicator.service.scheduling.serving import Role
 
 _log = logging.getLogger("replicator")
+
+# Where a service that listens everywhere is reached from its own machine.
+_NEAREST: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - it is not listened on
 
 
 def serve_until_told(
@@ -60,7 +64,8 @@ async def _serve(
     answers = not roles or Role.API in roles
     if answers:
         require_safe_address(*address, has_login=_has_login(config))
-    stop = _stop_on_signals()
+    grace = config.service.grace.total_seconds()
+    stop = _stop_on_signals(grace)
     async with AsyncExitStack() as everything:
         served = await everything.enter_async_context(
             bootstrap.open_serving(config, roles, probes=probes)
@@ -77,14 +82,16 @@ async def _serve(
         async with serve_http(application, *address) as listening:
             about = {
                 "version": __version__,
-                "database": served.database.name,
+                "database": served.database.name.removeprefix("database "),
                 "on": listening,
-                "roles": sorted(served.roles),
+                "roles": sorted(role.value for role in served.roles),
             }
+            if answers:
+                about["page"] = _page(listening)
             collect_often()
             give_back_often(asyncio.get_running_loop())
             _log.info("serving", extra=about)
-            await served.serving.run(stop, grace=config.service.grace.total_seconds())
+            await served.serving.run(stop, grace=grace)
             served.live.close()
     _log.info("stopped")
 
@@ -101,14 +108,26 @@ def _has_login(config: Config) -> bool:
     return bootstrap.secret_keys(config) is not None or config.service.oidc is not None
 
 
-def _stop_on_signals() -> asyncio.Event:
-    """Return what the first SIGTERM or Ctrl-C sets; the second one ends the process."""
+def _page(address: str) -> str:
+    """Return where somebody at this machine finds the page."""
+    host, _, port = address.rpartition(":")
+    return f"http://{_NEAREST.get(host, host)}:{port}/"
+
+
+def _stop_on_signals(grace: float) -> asyncio.Event:
+    """Return what the first SIGTERM or Ctrl-C sets; the second one ends the process.
+
+    Copies under way get *grace* seconds to end.
+    """
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def heed(number: int) -> None:
         if stop.is_set():
             os._exit(128 + number)
-        _log.info("stopping", extra={"signal": signal.Signals(number).name})
+        text = (
+            f"copies under way get {seconds_text(grace)} to end; a second signal ends them at once"
+        )
+        _log.info("stopping", extra={"signal": signal.Signals(number).name, "text": text})
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -151,8 +151,10 @@ def listen(value: Any, where: str) -> Listen:
     """Read ``HOST:PORT`` of this machine."""
     read = text(value, where)
     host, colon, port = read.rpartition(":")
-    if not colon or not host or not port.isdecimal() or int(port) > _LAST_PORT:
+    if not colon or not host or not port.isdecimal():
         raise wrong('an address such as "127.0.0.1:8080" or "[::]:8080"', value, where)
+    if int(port) > _LAST_PORT:
+        raise ConfigError(f"{where}: a port is at most {_LAST_PORT}, not {port}")
     return Listen(host.removeprefix("[").removesuffix("]"), int(port))
 
 

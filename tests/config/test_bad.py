@@ -60,6 +60,10 @@ MISTAKES = [
         'service.listen: expected an address such as "127.0.0.1:8080" or "[::]:8080", '
         'got the text "8080"',
     ),
+    (
+        '[service]\nlisten = "127.0.0.1:70000"\n',
+        "service.listen: a port is at most 65535, not 70000",
+    ),
     (f'{RULE}semver = ">=1"\n', 'rule "base": semver: unknown key; it belongs into "tags"'),
     (
         f'{RULE}tags = {{ includes = ["1"] }}\n',

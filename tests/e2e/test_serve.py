@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pty
+import re
 import signal
 import sqlite3
 import urllib.request
@@ -12,6 +15,7 @@ from urllib.error import HTTPError
 
 import pytest
 
+from tests.e2e.test_interrupted import read_until
 from tests.support.embedded import store_image
 from tests.support.faults import Faults, answer, hold_body
 
@@ -339,7 +343,31 @@ async def test_an_address_that_is_taken_is_told_in_one_line(replicate, start_reg
     done = await replicate("serve", "--listen", source.host)
 
     assert done.code == 2
-    assert f"cannot listen on {source.host}" in done.err.splitlines()[-1]
+    said = f"cannot listen on {source.host}: another program uses this address already"
+    assert done.err.splitlines()[-1] == f"replicate: {said}"
+
+
+async def test_on_a_terminal_a_service_says_in_plain_words_where_it_is_and_how_it_ends(
+    replicate, start_registry
+):
+    source = await start_registry()
+    replicate.write_config(config(source, source, service='grace = "7s"'))
+    terminal, theirs = pty.openpty()
+
+    process = await replicate.start("serve", "--listen", "127.0.0.1:0", stderr=theirs)
+    os.close(theirs)
+    begun = await asyncio.to_thread(read_until, terminal, b"version")
+    process.send_signal(signal.SIGINT)
+    ended = await asyncio.to_thread(read_until, terminal, b"stopped")
+    await process.communicate()
+    os.close(terminal)
+
+    plain, last = (re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()) for shown in (begun, ended))
+    assert re.search(r"page=http://127\.0\.0\.1:[1-9]\d*/\s", plain)
+    assert "database=replicator.db" in plain
+    assert "roles=['api', 'scheduler', 'worker']" in plain
+    assert "copies under way get 7.0 s to end; a second signal ends them at once" in last
+    assert process.returncode == 0
 
 
 async def test_no_secret_is_in_logs_or_metrics(replicate, start_registry):
