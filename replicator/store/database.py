@@ -137,15 +137,29 @@ class Database:
             yield connection
 
     async def revision(self) -> str | None:
-        """Return the schema's revision; None when there is no schema yet."""
-        if self._file is None:
-            from replicator.store.schema_tables import revision
+        """Return the schema's revision; None when there is no schema yet.
 
-            async with self.reading() as connection:
-                return await connection.run_sync(revision)
-        if self._is_missing() or schema.VERSION_TABLE not in _names(await self._file.ask(TABLES)):
+        Raises SchemaMismatch when the tables are another program's.
+        """
+        found = await (
+            self._revision_of_server() if self._file is None else self._revision_of_file(self._file)
+        )
+        kind = "file" if self.embedded else "database"
+        schema.require_own_revision(found, self.name, kind=kind)
+        return found
+
+    async def _revision_of_server(self) -> str | None:
+        from replicator.store.schema_tables import revision
+
+        async with self.reading() as connection:
+            return await connection.run_sync(revision)
+
+    async def _revision_of_file(self, file: SqliteFile) -> str | None:
+        present = frozenset[str]() if self._is_missing() else _names(await file.ask(TABLES))
+        schema.require_own(present, self.name)
+        if schema.VERSION_TABLE not in present:
             return None
-        rows = await self._file.ask(REVISION)
+        rows = await file.ask(REVISION)
         return str(rows[0][0]) if rows else None
 
     def _is_missing(self) -> bool:

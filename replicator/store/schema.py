@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Final
 
@@ -13,6 +14,10 @@ HEAD: Final = REVISIONS[-1]
 
 # Alembic's, which says at which revision the tables are.
 VERSION_TABLE: Final = "alembic_version"
+# Ours at every revision, under a name that other programs hardly have.
+OWN_TABLE: Final = "published_tag"
+
+_REVISION: Final = re.compile(r"[0-9]{4}")
 
 
 def require_known(
@@ -42,5 +47,16 @@ def require_current(
 
 def require_own(tables: Collection[str], database: str) -> None:
     """Raise SchemaMismatch when a file has *tables*, but not those of this program."""
-    if tables and VERSION_TABLE not in tables:
-        raise SchemaMismatch(f"{database} holds the tables of another program; choose another file")
+    others = set(tables) - {VERSION_TABLE}
+    if others and not {VERSION_TABLE, OWN_TABLE} <= set(tables):
+        raise _another_programs(database, "file")
+
+
+def require_own_revision(found: str | None, database: str, *, kind: str) -> None:
+    """Raise SchemaMismatch when Alembic's table is there, but with no revision such as ours."""
+    if found is not None and not _REVISION.fullmatch(found):
+        raise _another_programs(database, kind)
+
+
+def _another_programs(database: str, kind: str) -> SchemaMismatch:
+    return SchemaMismatch(f"{database} holds the tables of another program; choose another {kind}")

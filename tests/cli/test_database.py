@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
+import pytest
+
 
 async def test_there_is_no_schema_before_there_is_a_database(replicate):
     done = await replicate("db", "current")
@@ -41,14 +43,36 @@ async def test_a_check_of_a_database_that_is_not_there_says_what_to_do(replicate
     assert "replicate db upgrade" in done.complaint
 
 
-async def test_a_database_that_is_none_of_ours_is_left_alone(replicate):
-    with sqlite3.connect(replicate.folder / "replicator.db") as database:
-        database.execute("CREATE TABLE somebody_elses (id INTEGER)")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("db", "upgrade"),
+        ("db", "current"),
+        ("db", "check"),
+        ("status",),
+        ("runs", "list"),
+        ("explain", "example.com/app:1"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("revision", [None, "1975ea83b712"])
+async def test_a_database_that_is_none_of_ours_is_left_alone(replicate, command, revision):
+    path = replicate.folder / "replicator.db"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE songs (id INTEGER)")
+        if revision:
+            database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+            database.execute("INSERT INTO alembic_version VALUES (?)", (revision,))
+    database.close()
 
-    done = await replicate("db", "upgrade")
+    done = await replicate(*command)
 
     assert done.code == 2
-    assert "another program" in done.complaint
+    assert done.complaint.endswith("holds the tables of another program; choose another file")
+    with sqlite3.connect(path) as database:
+        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+    database.close()
+    assert tables == {"songs", *(["alembic_version"] if revision else [])}
 
 
 async def test_a_kind_of_database_that_there_is_not_is_a_usage_error(replicate):

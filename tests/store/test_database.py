@@ -201,6 +201,44 @@ async def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
     )
 
 
+async def test_a_file_of_another_program_that_uses_alembic_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "songs.db"
+    make_file(path, "0002", "songs")
+
+    with pytest.raises(SchemaMismatch, match="another program; choose another file"):
+        await Database.open(f"sqlite:///{path}", upgrade=True)
+
+
+async def test_a_revision_that_is_none_of_ours_is_another_programs(tmp_path: Path) -> None:
+    path = tmp_path / "songs.db"
+    make_file(path, "1975ea83b712", schema.OWN_TABLE)
+
+    with pytest.raises(SchemaMismatch, match="another program; choose another file"):
+        await Database.open(f"sqlite:///{path}", upgrade=True)
+
+
+async def test_a_server_whose_schema_is_another_programs_is_refused(
+    postgres_server: Postgres,
+) -> None:
+    url = postgres_server.url(postgres_server.create_database())
+    async with Database(url) as database, database.writing() as connection:
+        await connection.exec_driver_sql("CREATE TABLE alembic_version (version_num TEXT)")
+        await connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('1975ea83b712')")
+
+    with pytest.raises(SchemaMismatch, match="another program; choose another database"):
+        await Database.open(url, upgrade=False)
+
+
+def make_file(path: Path, revision: str, *tables: str) -> None:
+    """Make a file as another program would that brings its schema up to date with Alembic."""
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        other.execute("INSERT INTO alembic_version VALUES (?)", (revision,))
+        for table in tables:
+            other.execute(f"CREATE TABLE {table} (name TEXT)")
+    other.close()
+
+
 async def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as failure:
         await Database.open(f"sqlite:///{tmp_path}/nowhere/new.db", upgrade=True)
