@@ -173,10 +173,9 @@ def _to_row(rule: Rule) -> dict[str, Any]:
 
 def rule_from_row(row: Any) -> Rule:
     """Read a rule; where a column and the definition differ, the column is right."""
-    return replace(
-        rule_from_document(row.name, row.definition),
-        name=row.name,
-        revision=row.revision,
-        origin=Origin(row.origin),
-        enabled=row.enabled,
-    )
+    rule = rule_from_document(row.name, row.definition)
+    columns = (row.name, row.revision, Origin(row.origin), row.enabled)
+    if (rule.name, rule.revision, rule.origin, rule.enabled) == columns:
+        return rule
+    name, revision, origin, enabled = columns
+    return replace(rule, name=name, revision=revision, origin=origin, enabled=enabled)
