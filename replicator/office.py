@@ -153,7 +153,7 @@ async def open_office(config: Config, served: Served) -> AsyncIterator[Office]:
             registries=_registry_views(config, database),
             audit=AuditViews(audit),
             rule_desk=RuleDesk(rulebook, rules, check_listable=check_listable, preview=preview),
-            run_desk=RunDesk(desk, queue, rules=rules, runs=runs, audit=audit, clock=now),
+            run_desk=RunDesk(desk, queue, rules=rules, runs=runs, clock=now),
             registry_desk=bootstrap.registry_desk(config, database),
             tokens=None if keys is None else TokenDesk(Tokens(database), keys, now),
             token_store=Tokens(database),

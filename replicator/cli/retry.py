@@ -54,7 +54,6 @@ def retry_run(
 async def _leave_to_service(session: Session, run: str, *, failed: bool) -> str:
     async with bootstrap.open_desk(session.config()) as desk:
         record = await desk.ask_again(run, trigger=_trigger(run), failed=failed)
-        await bootstrap.write_down(session.config(), "retry", "run", run)
         return f"{record.rule.name}: {record.id}"
 
 
@@ -69,8 +68,8 @@ async def _carry_out(
     config, failures = session.config(), FailedTags()
     with shown_progress(verbosity=session.verbosity) as progress:
         async with bootstrap.open_service(config, listener=to_all(progress, failures)) as service:
-            rule, sources = await again(run, service.runs, service.rulebook, failed=failed)
-            await bootstrap.write_down(config, "retry", "run", run)
+            before, rule, sources = await again(run, service.runs, service.rulebook, failed=failed)
+            await bootstrap.write_down(config, "retry", "run", before.id)
             reports = await service.runner.run_all(
                 [rule],
                 trigger=_trigger(run),

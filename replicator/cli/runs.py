@@ -98,9 +98,7 @@ def cancel_run(context: typer.Context, run: Run) -> None:
 
 async def _cancel(session: Session, run: str) -> RunRecord:
     async with bootstrap.open_queue(session.config()) as queue:
-        record = await queue.cancel(run, queue.clock())
-    await bootstrap.write_down(session.config(), "cancel", "run", record.id)
-    return record
+        return await queue.cancel(run, queue.clock())
 
 
 async def _recent(session: Session, rule: str | None, limit: int) -> Sequence[RunRecord]:

@@ -14,6 +14,7 @@ from replicator.planning.prepared import prepare
 from replicator.planning.rule import Rule
 from replicator.store import carrier, notices
 from replicator.store.abandoned import active_run, end_abandoned, under_way
+from replicator.store.audit import Change, append
 from replicator.store.database import Database
 from replicator.store.item_records import Piece
 from replicator.store.item_rows import SCHEDULE, NewRun, add_first_items, add_items
@@ -51,19 +52,23 @@ class Queue:
         now: datetime,
         *,
         only: Sequence[str] | None = None,
-        retry: bool = False,
+        repeats: str | None = None,
     ) -> RunRecord:
         """Let a run of *rule* wait for a service. Raises RunActive.
 
-        *only* are the source tags that it is limited to; with *retry* no tag waits because it
-        failed before.
+        *only* are the source tags that it is limited to. When it *repeats* another run, no tag
+        waits because it failed before.
         """
+        retry = repeats is not None
         async with self._database.writing() as connection:
-            await end_abandoned(AlchemyTransaction(connection), now)
-            active = await active_run(AlchemyTransaction(connection), rule.name)
+            asking = AlchemyTransaction(connection)
+            await end_abandoned(asking, now)
+            active = await active_run(asking, rule.name)
             if active is not None:
                 raise RunActive(under_way(active))
-            return await add_run(connection, rule, trigger, now, only=only, retry=retry)
+            made = await add_run(connection, rule, trigger, now, only=only, retry=retry)
+            await append(asking, [_begun(made, repeats, failed=only is not None)])
+            return made
 
     async def cancel(self, run_id: str, now: datetime) -> RunRecord:
         """End a run that waits, and ask for the end of one under way.
@@ -81,7 +86,10 @@ class Queue:
             changed = await connection.execute(
                 update(run).where(run.c.number == found.number).values(asked).returning(run)
             )
-            await notices.tell(AlchemyTransaction(connection), notices.CANCELLED)
+            asking = AlchemyTransaction(connection)
+            await notices.tell(asking, notices.CANCELLED)
+            was = {"rule": found.rule, "state": found.state}
+            await append(asking, [Change("cancel", "run", found.id, old=was)])
             return run_from_row(changed.one())
 
 
@@ -124,6 +132,14 @@ async def add_scheduled_runs(
     ]
     await add_first_items(connection, new, now, scheduled=True)
     return made
+
+
+def _begun(made: RunRecord, repeats: str | None, *, failed: bool) -> Change:
+    """Return what the audit says of a run that somebody asked for."""
+    rule = made.rule.name
+    if repeats is None:
+        return Change("start", "run", made.id, new={"rule": rule})
+    return Change("retry", "run", repeats, new={"rule": rule, "run": made.id, "failed": failed})
 
 
 def _waiting(now: datetime) -> dict[str, Any]:

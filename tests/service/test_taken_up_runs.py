@@ -453,7 +453,7 @@ async def test_a_retry_tries_tags_at_once_that_would_have_to_wait(shop):
 
     await shop.add(rule())
     held = await shop.work()
-    await shop.add(rule(), retry=True)
+    await shop.add(rule(), repeats="20260314-031500-k3f9x2ab")
     tried = await shop.work()
 
     assert (held.counts["blocked"], tried.counts["copied"]) == (1, 1)

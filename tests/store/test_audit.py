@@ -7,12 +7,14 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
+from replicator.errors import RunActive, RunFinished
 from replicator.store.actor import Actor, acting
 from replicator.store.audit import Change
 from replicator.store.audit_trail import Audit
 from replicator.store.database import Database
+from replicator.store.queue import Queue
 from replicator.store.rules import Rules
-from tests.store.values import a_rule
+from tests.store.values import NOON, a_rule
 
 
 async def filled(database: Database) -> Audit:
@@ -98,3 +100,25 @@ async def test_a_record_names_who_acts_in_this_task(database: Database) -> None:
         ("create", "of-bob"): ("bob", "api from 192.0.2.7"),
         ("delete", "of-ada"): ("replicate", "service"),
     }
+
+
+async def test_what_is_asked_of_runs_is_written_down_with_it_and_not_when_it_is_refused(
+    database: Database,
+) -> None:
+    queue = Queue(database)
+    first = await queue.add(a_rule(), "person", NOON)
+    with pytest.raises(RunActive):
+        await queue.add(a_rule(), "person", NOON)
+    await queue.cancel(first.id[:20], NOON)
+    with pytest.raises(RunFinished):
+        await queue.cancel(first.id, NOON)
+    second = await queue.add(a_rule(), "person", NOON, only=["a.io/b:1"], repeats=first.id)
+
+    records = await Audit(database).page(before=None, limit=10, kind="run")
+
+    name = a_rule().name
+    assert [each.change for each in reversed(records)] == [
+        Change("start", "run", first.id, new={"rule": name}),
+        Change("cancel", "run", first.id, old={"rule": name, "state": "queued"}),
+        Change("retry", "run", first.id, new={"rule": name, "run": second.id, "failed": True}),
+    ]

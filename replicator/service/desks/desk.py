@@ -22,7 +22,7 @@ class Queue(Protocol):
         now: datetime,
         *,
         only: Sequence[str] | None = None,
-        retry: bool = False,
+        repeats: str | None = None,
     ) -> RunRecord:
         """Let a run wait. Raises RunActive."""
         ...
@@ -73,8 +73,8 @@ class Desk:
     async def ask_again(self, run_id: str, *, trigger: str, failed: bool) -> RunRecord:
         """Ask for another run of a run's rule, as the rule is now; see ``again``."""
         await self._require_service()
-        rule, only = await again(run_id, self._runs, self._rulebook, failed=failed)
-        return await self._queue.add(rule, trigger, self._clock(), only=only, retry=True)
+        before, rule, only = await again(run_id, self._runs, self._rulebook, failed=failed)
+        return await self._queue.add(rule, trigger, self._clock(), only=only, repeats=before.id)
 
     async def _require_service(self) -> None:
         if not await self._is_served():
@@ -85,8 +85,8 @@ class Desk:
 
 async def again(
     run_id: str, runs: Runs, rulebook: Rulebook, *, failed: bool
-) -> tuple[Rule, Sequence[str] | None]:
-    """Return the rule of a run, as it is now, and the source tags to limit another run to.
+) -> tuple[RunRecord, Rule, Sequence[str] | None]:
+    """Return a run, its rule as it is now, and the source tags to limit another run to.
 
     Those are the ones that *failed*, or else all. Raises RunNotFound, RuleNotFound, and
     ConfigError when none failed.
@@ -94,10 +94,10 @@ async def again(
     record, actions = await runs.show(run_id)
     (rule,) = await rulebook.named([record.rule.name])
     if not failed:
-        return rule, None
+        return record, rule, None
     sources = {each.source for each in actions if each.outcome is Outcome.FAILED and each.source}
     if not sources:
         raise ConfigError(
             f"run {record.id} has no failed tags; without --failed all of its rule is done again"
         )
-    return rule, sorted(sources)
+    return record, rule, sorted(sources)

@@ -11,7 +11,6 @@ from replicator.service.access.identity import Identity
 from replicator.service.desks.desk import Desk
 from replicator.service.views.rule_views import RuleViews
 from replicator.service.views.run_views import RunViews
-from replicator.store.audit import Change
 from replicator.store.records import RunRecord
 
 
@@ -21,14 +20,8 @@ class Queue(Protocol):
     async def cancel(self, run_id: str, now: datetime) -> RunRecord: ...
 
 
-class Audit(Protocol):
-    """Remembers changes."""
-
-    async def add(self, change: Change) -> None: ...
-
-
 class RunDesk:
-    """Asks for runs and for their end; what is asked is written down before it is done."""
+    """Asks for runs and for their end; the audit is written by what does it."""
 
     def __init__(
         self,
@@ -37,20 +30,17 @@ class RunDesk:
         *,
         rules: RuleViews,
         runs: RunViews,
-        audit: Audit,
         clock: Callable[[], datetime],
     ) -> None:
         self._desk = desk
         self._queue = queue
         self._rules = rules
         self._runs = runs
-        self._audit = audit
         self._clock = clock
 
     async def start(self, who: Identity, rule: str) -> RunRecord:
         """Let a run of a rule wait for a worker. Raises RuleNotFound, RunActive, ConfigError."""
         await self._rules.one(who, rule)
-        await self._audit.add(Change("start", "rule", rule))
         asked, refused = await self._desk.ask([rule], trigger=f"{who.via}: {who.subject}")
         if refused:
             raise RunActive(refused[0])
@@ -58,8 +48,7 @@ class RunDesk:
 
     async def cancel(self, who: Identity, run_id: str) -> RunRecord:
         """End a run within seconds. Raises RunNotFound, RunFinished."""
-        record = await self._runs.one(who, run_id)
-        await self._audit.add(Change("cancel", "run", run_id, old=_described(record)))
+        await self._runs.one(who, run_id)
         return await self._queue.cancel(run_id, self._clock())
 
     async def retry(self, who: Identity, run_id: str, *, failed: bool) -> RunRecord:
@@ -69,11 +58,5 @@ class RunDesk:
         """
         record = await self._runs.one(who, run_id)
         await self._rules.one(who, record.rule.name)
-        change = Change("retry", "run", run_id, new={**_described(record), "failed": failed})
-        await self._audit.add(change)
         trigger = f"{who.via}: {who.subject}, retry of {run_id}"
         return await self._desk.ask_again(run_id, trigger=trigger, failed=failed)
-
-
-def _described(record: RunRecord) -> dict[str, str]:
-    return {"rule": record.rule.name, "state": record.state.value}
