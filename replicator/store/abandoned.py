@@ -29,8 +29,16 @@ async def active_run(connection: Connection, rule: str) -> Any:
     return found[0] if found else None
 
 
-def under_way(row: Any) -> str:
-    """Say why a rule cannot be started: it has an unfinished run."""
+def under_way(row: Any, *, is_served: bool = False) -> str:
+    """Say why a rule cannot be started: it has an unfinished run.
+
+    Where the database *is_served*, there is no need to start a service.
+    """
+    if row.state == RunState.QUEUED and is_served:
+        return (
+            f"rule {row.rule!r} already has a run that waits for its turn: {row.id}; "
+            f"`replicate runs cancel {row.id}` ends it"
+        )
     if row.state == RunState.QUEUED:
         return (
             f"rule {row.rule!r} already has a run that waits for a service: {row.id}; start one "
@@ -40,6 +48,16 @@ def under_way(row: Any) -> str:
     return (
         f"rule {row.rule!r} already has a run under way: {row.id}, "
         f"in process {owner.pid} on {owner.host}; `replicate runs cancel {row.id}` ends it"
+    )
+
+
+def left_waiting(row: Any) -> str:
+    """Say why a rule cannot be started: the service is gone that carried out its run."""
+    owner = Owner.parse(row.owner)
+    return (
+        f"rule {row.rule!r} already has a run that was interrupted, as process {owner.pid} on "
+        f"{owner.host} is gone, and waits for a service: {row.id}; start one with "
+        f"`replicate serve`, or end the run with `replicate runs cancel {row.id}`"
     )
 
 

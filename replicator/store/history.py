@@ -12,6 +12,7 @@ from replicator.planning.error_budget import GoodRun
 from replicator.planning.plan import Decision
 from replicator.store.actions import action_from_row
 from replicator.store.database import Database
+from replicator.store.lost_runs import as_they_are
 from replicator.store.records import ActionRecord, RunRecord, RunState
 from replicator.store.run_rows import run_from_row
 from replicator.store.tables import action, rule_clock, run
@@ -42,7 +43,8 @@ class History:
         """Return the run of each rule that is not finished, if there is one."""
         query = select(run).where(run.c.finished_at.is_(None))
         async with self._database.reading() as connection:
-            return {row.rule: run_from_row(row) for row in await connection.execute(query)}
+            found = list(map(run_from_row, await connection.execute(query)))
+            return {each.rule.name: each for each in await as_they_are(connection, found)}
 
     async def counting_since(self) -> dict[str, datetime]:
         """Return since when the schedule of each rule counts, as far as a service serves it."""

@@ -18,11 +18,14 @@ from replicator.store.audit import Change, append
 from replicator.store.database import Database
 from replicator.store.item_records import Piece
 from replicator.store.item_rows import SCHEDULE, NewRun, add_first_items, add_items
+from replicator.store.lost_runs import end_items_of
 from replicator.store.prepared.alchemy import AlchemyTransaction
+from replicator.store.reaper import take_from_lost
 from replicator.store.records import RunRecord, RunState
 from replicator.store.remaining import open_closing, over
 from replicator.store.run_lookup import find_run, insert_run, insert_runs
 from replicator.store.run_rows import new_run_row, run_from_row
+from replicator.store.services import someone_serves
 from replicator.store.tables import run
 from replicator.store.work_tables import ItemKind, ItemState, item
 
@@ -65,7 +68,8 @@ class Queue:
             await end_abandoned(asking, now)
             active = await active_run(asking, rule.name)
             if active is not None:
-                raise RunActive(under_way(active))
+                served = await someone_serves(connection, now)
+                raise RunActive(under_way(active, is_served=served))
             made = await add_run(connection, rule, trigger, now, only=only, retry=retry)
             await append(asking, [_begun(made, repeats, failed=only is not None)])
             return made
@@ -81,8 +85,12 @@ class Queue:
             if found.finished_at is not None:
                 raise RunFinished(f"run {found.id} is finished: {found.state}")
             asked: dict[str, Any] = {"cancel_at": now}
-            if found.queued_at is not None and await _drop_waiting(connection, found.number, now):
-                asked |= {"state": RunState.CANCELLED.value, "finished_at": now}
+            if found.queued_at is not None:
+                await take_from_lost(connection, now)
+                if await _drop_waiting(connection, found.number, now):
+                    counts = await end_items_of(connection, found.number)
+                    ended = {"state": RunState.CANCELLED.value, "finished_at": now}
+                    asked |= {**ended, "counts": counts}
             changed = await connection.execute(
                 update(run).where(run.c.number == found.number).values(asked).returning(run)
             )
@@ -177,7 +185,7 @@ def _named_pieces(rule: Rule) -> Sequence[Piece]:
 async def _drop_waiting(connection: AsyncConnection, run_number: int, now: datetime) -> bool:
     """Forget the items of a run that nobody has; say whether nothing is left of it.
 
-    What was done is summed up by its closing.
+    What was done is summed up by its closing, for which a service is needed.
     """
     await carrier.withdraw_run(connection, run_number)
     idle = (ItemState.WAITING.value, ItemState.DEFERRED.value)
@@ -185,6 +193,8 @@ async def _drop_waiting(connection: AsyncConnection, run_number: int, now: datet
     if not await over(connection, {run_number}):
         return False
     if await connection.scalar(select(item.c.n).where(item.c.run == run_number).limit(1)) is None:
+        return True
+    if not await someone_serves(connection, now):
         return True
     await open_closing(connection, run_number, now)
     return False

@@ -42,7 +42,7 @@ class Reaper:
             if not await _is_alone(connection):
                 return
             await end_abandoned(AlchemyTransaction(connection), now)
-            await _take_from_lost(connection, now)
+            await take_from_lost(connection, now)
             await _let_due_wait(connection, now)
             await _close_forgotten(connection, now)
             await carrier.forget_read(connection, older_than=LEASE.total_seconds())
@@ -57,7 +57,7 @@ async def _is_alone(connection: AsyncConnection) -> bool:
     return bool(await connection.scalar(text(f"SELECT pg_try_advisory_xact_lock({_LOCK})")))
 
 
-async def _take_from_lost(connection: AsyncConnection, now: datetime) -> None:
+async def take_from_lost(connection: AsyncConnection, now: datetime) -> None:
     """Let items whose owners are gone wait for others."""
     expired = (item.c.leased_until < moment(connection, now)).label("expired")
     running = await connection.execute(

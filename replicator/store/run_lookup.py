@@ -71,7 +71,12 @@ async def recent_runs(
     query = select(run).order_by(run.c.number.desc()).limit(limit)
     if rule is not None:
         query = query.where(run.c.rule == rule)
-    return tuple(map(run_from_row, await connection.execute(query)))
+    found = tuple(map(run_from_row, await connection.execute(query)))
+    if all(each.finished_at or each.queued_at is None for each in found):
+        return found
+    from replicator.store.lost_runs import as_they_are
+
+    return await as_they_are(connection, found)
 
 
 async def run_with_actions(

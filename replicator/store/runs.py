@@ -9,12 +9,13 @@ from typing import Any, TypeAlias
 
 from replicator.errors import LeaseLost, RunActive
 from replicator.planning.rule import Rule
-from replicator.store.abandoned import LEASE, active_run, end_abandoned, under_way
+from replicator.store.abandoned import LEASE, active_run, end_abandoned, left_waiting, under_way
 from replicator.store.actions import action_to_row
 from replicator.store.database import Database
 from replicator.store.owner import Owner
 from replicator.store.prepared.asking import Connection
 from replicator.store.prepared.statements import (
+    ACTIVE_RUN,
     ADD_RUN,
     FINISH_RUN,
     MINE_AMONG,
@@ -25,7 +26,7 @@ from replicator.store.prepared.statements import (
     TAKEN_RUNS,
 )
 from replicator.store.records import ActionRecord, RunRecord, RunState, Totals
-from replicator.store.run_rows import new_run_row, totals_row
+from replicator.store.run_rows import new_run_row, run_from_row, totals_row
 from replicator.store.so_far import add_moved
 from replicator.store.text import storable
 from replicator.transfer.gathering import Gathering
@@ -72,7 +73,7 @@ class Runs:
                 await self.finish(begun.id, RunState.CANCELLED, Totals(), now)
             raise
         if isinstance(begun, RunActive):
-            raise begun
+            raise await self._as_it_is(rule, begun)
         return begun
 
     async def renew(self, now: datetime, runs: Collection[str], moved: Mapping[str, Tally]) -> None:
@@ -142,6 +143,18 @@ class Runs:
                 else await _refusal(connection, start.rule)
                 for start, row in zip(starts, rows, strict=True)
             ]
+
+    async def _as_it_is(self, rule: Rule, refusal: RunActive) -> RunActive:
+        """Return a refusal that says so if the service is gone whose run is in the way."""
+        active = await self._database.ask(ACTIVE_RUN, {"of_rule": rule.name})
+        if not active or active[0].queued_at is None or active[0].state == RunState.QUEUED:
+            return refusal
+        # Most runs are no service's; what those do without is not loaded.
+        from replicator.store.lost_runs import as_they_are
+
+        async with self._database.reading() as connection:
+            (now,) = await as_they_are(connection, [run_from_row(active[0])])
+        return RunActive(left_waiting(active[0])) if now.state is RunState.QUEUED else refusal
 
     def _row(self, start: _Start) -> dict[str, Any]:
         running = {

@@ -58,7 +58,12 @@ class Services:
 async def is_served(database: Database, now: datetime) -> bool:
     """Say whether some process serves *database*."""
     async with database.reading() as connection:
-        found = await _all(connection)
+        return await someone_serves(connection, now)
+
+
+async def someone_serves(connection: AsyncConnection, now: datetime) -> bool:
+    """Say within a transaction whether some process serves its database."""
+    found = await _all(connection)
     return any(_is_there(owner, seen_at, now) for owner, seen_at in found.items())
 
 

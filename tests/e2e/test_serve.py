@@ -175,6 +175,32 @@ async def test_a_second_sigterm_ends_it_at_once(replicate, held):
     assert code == 128 + signal.SIGTERM
 
 
+async def test_a_run_whose_service_is_gone_says_so_and_is_cancelled_at_once(replicate, held, gate):
+    source, destination = held
+    replicate.write_config(config(source, destination))
+    async with serving(replicate) as log:
+        run = (await replicate("run", "app", "--detach")).out.split()[-1]
+        await in_blob(source)
+        running = await runs(replicate)
+        log.process.send_signal(signal.SIGINT)
+        await log.until("stopping")
+        log.process.send_signal(signal.SIGINT)
+        assert await log.process.wait() == 130
+
+    waiting, status = await runs(replicate), await replicate("status", "--json")
+    refused = await replicate("run", "app")
+    cancelled = await replicate("runs", "cancel", run)
+    gate.set()
+    again = await replicate("run", "app")
+
+    assert [each["state"] for each in running + waiting] == ["running", "queued"]
+    assert status.json["rules"][0]["under_way"]["state"] == "queued"
+    assert f"process {log.process.pid} on " in refused.complaint
+    assert f"is gone, and waits for a service: {run}; start one with" in refused.complaint
+    assert cancelled.out == f"{run} is cancelled\n"
+    assert again.code == 0, again.err
+
+
 async def test_a_service_that_is_killed_in_a_blob_goes_on_after_its_next_start(
     replicate, held, gate
 ):

@@ -399,12 +399,25 @@ async def test_a_cancelled_run_is_ended_by_those_who_have_items_of_it(queue, ite
     assert await items.to_cancel() == frozenset()
 
 
+async def test_a_run_whose_worker_is_gone_is_cancelled_at_once_where_nobody_serves(
+    queue, lost, items
+):
+    added = await queue.add(a_rule(), "person", NOON)
+    await one(lost)
+
+    cancelled = await queue.cancel(added.id, NOON)
+
+    assert cancelled.state is RunState.CANCELLED
+    assert await items.claim(NOON) == []
+
+
 async def test_a_cancelled_run_whose_worker_is_gone_is_closed_by_another(
     database, queue, lost, items
 ):
     added = await queue.add(a_rule(), "person", NOON)
-    await one(lost)
+    claim = await one(Items(database, ELSEWHERE, lease=HOUR))
     await queue.cancel(added.id, NOON)
+    await lost.renew(NOON, [claim.key], {})
 
     await Reaper(database).reap(NOON + HOUR)
 

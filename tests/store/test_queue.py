@@ -11,6 +11,7 @@ from replicator.errors import RunActive, RunFinished, RunNotFound
 from replicator.store.abandoned import LEASE
 from replicator.store.clocks import start_clocks
 from replicator.store.database import Database
+from replicator.store.item_records import Piece
 from replicator.store.owner import Owner
 from replicator.store.queue import Queue
 from replicator.store.reaper import Reaper
@@ -43,6 +44,32 @@ async def test_a_rule_has_one_unfinished_run_also_while_it_waits(queue, runs):
         await queue.add(a_rule(), "person", NOON)
     with pytest.raises(RunActive):
         await runs.start(a_rule(), "person", NOON)
+
+
+async def test_where_a_service_is_there_a_waiting_run_waits_for_its_turn(database, queue):
+    await Services(database, Owner.this_process(), NOON).announce(NOON)
+    waiting = await queue.add(a_rule(), "person", NOON)
+
+    with pytest.raises(RunActive, match=f"waits for its turn: {waiting.id}") as refused:
+        await queue.add(a_rule(), "person", NOON)
+
+    assert "serve" not in str(refused.value)
+
+
+async def test_without_a_service_a_run_that_was_begun_is_cancelled_with_what_it_came_to(
+    database, queue
+):
+    run = await queue.add(a_rule(), "person", NOON)
+    idler = Idler(database)
+    claim, _ = await idler.take_up(NOON)
+    await idler.items.add(claim, [Piece(("library/alpine",))], NOON)
+    await idler.items.finish(claim, {"counts": {"copied": 2}}, NOON)
+
+    cancelled = await queue.cancel(run.id, NOON + HOUR)
+
+    assert (cancelled.state, cancelled.finished_at) == (RunState.CANCELLED, NOON + HOUR)
+    assert cancelled.totals.counts == {"copied": 2}
+    assert await idler.take_up(NOON + HOUR) is None
 
 
 async def test_a_waiting_run_that_is_cancelled_is_over(database, queue, runs):
