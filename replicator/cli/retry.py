@@ -47,7 +47,7 @@ def retry_run(
         return
     check_report(report)
     work = _carry_out(session, run, failed=failed)
-    reports, announced = run_async(work, loop_factory=bootstrap.new_event_loop)
+    reports, announced = run_async(work, loop_factory=bootstrap.new_event_loop, copies=True)
     raise typer.Exit(show_runs(reports, announced, report))
 
 
