@@ -31,7 +31,7 @@ def audit(
         typer.Option(metavar="KIND", help="rule, registry, credential, token or run."),
     ] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Of what was changed.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many, at most.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="How many, at most.")] = 50,
     verify: Annotated[
         bool, typer.Option("--verify", help="Look whether anybody has rewritten it.")
     ] = False,

@@ -93,7 +93,8 @@ def _place_fields(place: Place) -> Iterator[tuple[str, object]]:
     yield "content", place.refused
     if place.last is not None:
         run, action = place.last
-        yield "last action", f"{action.decision}, {action.outcome}: {action.reason}"
+        yield "last action", f"{action.decision}, {action.outcome}"
+        yield "reason then", action.reason
         yield "in run", f"{run.id}, {time_text(run.started_at)} UTC"
 
 

@@ -116,9 +116,9 @@ def plan(
 ) -> None:
     """Show what a run would do with each tag, and why.
 
-    Both sides are only asked, and nothing is written. Sizes are those of whole images, whatever
-    the destination has of them already; of images on Docker Hub there are none, as reading a
-    manifest there counts as a pull.
+    Both sides are only asked, and nothing is written to a registry. Sizes are those of whole
+    images, whatever the destination has of them already; of images on Docker Hub there are none,
+    as reading a manifest there counts as a pull.
     """
     from replicator.cli.apply_plan import write_plan
     from replicator.cli.output import check_report, print_json

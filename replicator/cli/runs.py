@@ -32,7 +32,7 @@ def list_runs(
         str | None,
         typer.Option(metavar="RULE", help="Only runs of this rule.", autocompletion=complete_rules),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many, at most.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="How many, at most.")] = 20,
     json: Json = False,
 ) -> None:
     """List the latest runs, newest first.

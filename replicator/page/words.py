@@ -104,10 +104,18 @@ def when(at: datetime, now: datetime) -> Markup:
     if abs(away) < _NOW:
         words = "now"
     else:
-        words = f"{span(-away)} ago" if away < timedelta(0) else f"in {span(away)}"
+        words = f"{span(-away)} ago" if away < timedelta(0) else f"in {span(_rounded(away))}"
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         at.isoformat(timespec="seconds"), f"{at:%Y-%m-%d %H:%M:%S} UTC", words
     )
+
+
+def _rounded(away: timedelta) -> timedelta:
+    """Round what is left to days or hours: what is for 90 days does not end in 89 at once."""
+    for seconds, _ in _SPANS[:2]:
+        if away.total_seconds() >= 3 * seconds:
+            return timedelta(seconds=round(away.total_seconds() / seconds) * seconds)
+    return away
 
 
 def result(counts: Mapping[str, int]) -> str:

@@ -469,3 +469,14 @@ def test_no_file_is_more_than_refused(tmp_path_factory, kind, content):
         return
 
     tomllib.loads(to_toml(found))
+
+
+@pytest.mark.parametrize("key", ["type", "source", "target"])
+def test_what_an_entry_of_regsync_lacks_is_said_to_be_missing(tmp_path, key):
+    entry = {"type": "image", "source": "alpine:3.20", "target": "b.example.com/alpine:3.20"}
+    del entry[key]
+    file = tmp_path / "regsync.yml"
+    file.write_text(json.dumps({"sync": [entry]}))
+
+    with pytest.raises(ConfigError, match=rf"sync\[1\]: {key}: is missing$"):
+        read_foreign("regsync", [file], Options())

@@ -96,6 +96,7 @@ def test_a_time_is_relative_and_says_the_exact_one():
     assert "5 min ago" in said
     assert 'datetime="2026-03-14T11:55:00+00:00"' in said
     assert "in 2 h" in words.when(NOW + timedelta(hours=2), NOW)
+    assert "in 90 d" in words.when(NOW + timedelta(days=90, seconds=-2), NOW)
 
 
 def test_all_that_trying_a_registry_shows_is_said_in_words():

@@ -92,6 +92,8 @@ def listing(value: Any, where: str) -> list[Any]:
 
 def text(value: Any, where: str) -> str:
     """Return *value*, which has to be a text. Raises ConfigError."""
+    if value is None:
+        raise ConfigError(f"{where}: is missing")
     if not isinstance(value, str) or not value:
         raise ConfigError(f"{where}: expected a text")
     return value
