@@ -36,7 +36,7 @@ def add(
         list[str] | None,
         typer.Option(
             "--set",
-            metavar="KEY = VALUE",
+            metavar="KEY=VALUE",
             help="Any other key that the configuration file has, as it is written there; may be "
             "given several times.",
         ),
