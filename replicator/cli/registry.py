@@ -32,6 +32,7 @@ app.command(epilog=registry_editing.DELETE_EXAMPLES)(registry_editing.delete)
 )
 def list_registries(context: typer.Context, json: Json = False) -> None:
     """List the registries of the configuration and of the database, and how each is reached."""
+    from replicator.cli.messages import say
     from replicator.cli.output import print_json, print_table
     from replicator.cli.running import run_async
 
@@ -39,6 +40,8 @@ def list_registries(context: typer.Context, json: Json = False) -> None:
     entries = config.registries.values()
     if json:
         print_json({"registries": list(map(_entry_json, entries))})
+    elif not entries:
+        say("no registry is configured; `replicate registry add --help` says how to add one")
     else:
         print_table(
             ("REGISTRY", "KIND", "ENDPOINT", "LOGIN"),

@@ -19,6 +19,8 @@ ADD_EXAMPLES: Final = examples(
 )
 DELETE_EXAMPLES: Final = examples("replicate registry delete registry.example.com")
 
+_FROM_NEXT_START: Final = "services that are running go by that from their next start"
+
 _Host = Annotated[str, typer.Argument(metavar="HOST", help="The registry, as references have it.")]
 
 
@@ -45,8 +47,8 @@ def add(
     """Keep in the database how a registry is reached, instead of what it has of it.
 
     When that is another way than before, the secret that is kept for it is cleared and has to be
-    set again. Files and variables can be named in a configuration file alone. A service that has
-    used the registry already goes by what it knew until its next start.
+    set again. Files and variables can be named in a configuration file alone. The runs of services
+    that are running go by it from their next start.
     """
     from replicator.cli.running import run_async
 
@@ -57,7 +59,7 @@ def add(
     if credential:
         settings["credential"] = {"stored": credential}
     cleared = run_async(_put(session_of(context), name, settings))
-    print(f"added {name}")
+    print(f"added {name}; {_FROM_NEXT_START}")
     _tell(name, cleared)
 
 
@@ -67,7 +69,7 @@ def delete(context: typer.Context, host: _Host) -> None:
 
     name = registry_name(host)
     cleared = run_async(_delete(session_of(context), name))
-    print(f"deleted {name}")
+    print(f"deleted {name}; {_FROM_NEXT_START}")
     _tell(name, cleared)
 
 

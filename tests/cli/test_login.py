@@ -296,3 +296,20 @@ endpoint = "https://10.1.2.3:8443"
             "login": "docker",
         },
     ]
+
+
+async def test_a_list_of_no_registries_says_how_to_add_one(replicate):
+    done = await replicate("registry", "list")
+
+    assert (done.code, done.out) == (0, "")
+    assert "no registry is configured" in done.err
+    assert "replicate registry add" in done.err
+
+
+async def test_who_changes_a_registry_is_told_from_when_it_counts(replicate):
+    added = await replicate("registry", "add", "registry.example.com")
+    deleted = await replicate("registry", "delete", "registry.example.com")
+
+    assert (added.code, deleted.code) == (0, 0)
+    assert "running go by that from their next start" in added.out
+    assert "running go by that from their next start" in deleted.out

@@ -83,8 +83,8 @@ async def set_registry(
 ) -> ChangedRegistry:
     """Keep how a registry is reached, in the words of the configuration file.
 
-    When that is another way than before, the secret that is kept for it is cleared. A service
-    that has used the registry already goes by what it knew until its next start.
+    When that is another way than before, the secret that is kept for it is cleared. The runs
+    of services that are running go by it from their next start.
     """
     name = canonical_registry(registry)
     return ChangedRegistry(

@@ -35,8 +35,7 @@ class RegistryDesk:
     """Keeps registries in the database, unless the configuration file has them.
 
     *check* raises ConfigError for settings that are of no use; *logins* are those that settings may
-    name. A service takes an entry into
-    account that it has not used yet; what it uses already stays as it was until its next start.
+    name. The runs of a service go by what was kept when it started.
     """
 
     def __init__(
