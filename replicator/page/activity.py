@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from replicator.errors import InvalidRequest
 from replicator.page.site import LIMIT, Site, asked
 from replicator.page.visitor import visitor_of
+
+_KINDS: Final = ("rule", "run", "registry", "credential", "token", "session")
 
 
 class ActivityScreen:
@@ -22,6 +25,8 @@ class ActivityScreen:
     async def show(self, request: Request) -> Response:
         who, cursor = visitor_of(request).identity, asked(request, "cursor")
         filters = {name: asked(request, name) for name in ("kind", "name", "actor")}
+        if filters["kind"] not in (None, *_KINDS):
+            raise InvalidRequest(f"kind has to be one of {', '.join(_KINDS)}", field="kind")
         page = await self._site.office.audit.page(who, cursor=cursor, limit=LIMIT, **filters)
         return self._site.pages.page(
             request,
@@ -30,6 +35,7 @@ class ActivityScreen:
             next=page.next,
             cursor=cursor,
             filters=filters,
+            kinds=_KINDS,
         )
 
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -63,6 +63,8 @@ def _routes(site: Site) -> list[BaseRoute]:
     signing, oidc = SignInScreen(site), OidcScreen(site)
     return [
         _get("/", overview.show),
+        # Rules, runs and registries are listed there; people type these addresses by hand.
+        *(_get(path, _overview) for path in ("/rules", "/runs", "/registries")),
         _get("/rules/new", rule.new),
         _post("/rules", posting(rule.create)),
         _get("/rules/{rule}", rule.show),
@@ -93,6 +95,10 @@ def _routes(site: Site) -> list[BaseRoute]:
         _post("/sign-out", posting(signing.sign_out)),
         Mount("/static", StaticFiles(directory=STATIC_FOLDER)),
     ]
+
+
+async def _overview(request: Request) -> Response:
+    return RedirectResponse("/", 303)
 
 
 def _registry_forms(forms: RegistryForms) -> list[BaseRoute]:

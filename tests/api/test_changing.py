@@ -12,9 +12,11 @@ from structlog.contextvars import bound_contextvars
 
 from replicator import events
 from replicator.api.v1.mounting import api_routes
+from replicator.api.v1.plan_models import PlanAnswer
 from replicator.oci.digest import Digest
 from replicator.oci.reference import Tag
 from replicator.service.access.identity import Identity, Role
+from replicator.service.records.report import RunReport
 from replicator.store.owner import Owner
 from replicator.store.records import RunState, Totals
 from replicator.store.runs import Runs
@@ -146,8 +148,30 @@ async def test_a_start_with_a_key_is_done_once(api, rules):
     assert first.json() == again.json()
     assert again.headers["idempotent-replay"] == "true"
     assert (other.status_code, other.json()["code"]) == (422, "key_reused")
+    assert "another key" in other.json()["detail"]
     assert (without.status_code, without.json()["code"]) == (409, "run_active")
     assert [each["id"] for each in runs] == [first.json()["id"]]
+
+
+async def test_a_definition_that_is_wrapped_is_told_to_come_alone(api, rules):
+    answer = await api.put("/rules/base?revision=1", json={"definition": DEFINITION})
+
+    assert answer.status_code == 422
+    assert "what is in it is sent alone" in answer.text
+    assert "did you mean" not in answer.text
+
+
+async def test_a_plan_that_saw_no_source_is_not_complete(api):
+    dead = {**DEFINITION, "source": "127.0.0.1:1/b"}
+    plan = (await api.post("/rules/plan", json=dead)).json()
+
+    assert (plan["state"], plan["complete"]) == ("failed", False)
+
+
+def test_a_plan_that_found_nothing_to_do_is_complete():
+    report = RunReport("base", RunState.SUCCEEDED, NOON, NOON)
+
+    assert PlanAnswer.of(report, 5).complete
 
 
 async def test_a_start_that_failed_may_come_again_with_its_key(api, rules):

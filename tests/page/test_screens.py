@@ -219,6 +219,15 @@ async def test_the_activity_shows_who_changed_what(browsing, office, database):
     assert "Nobody has changed" in nobody
 
 
+async def test_addresses_typed_by_hand_lead_to_the_overview_and_no_kind_is_made_up(browsing):
+    async with browsing(ADMIN) as browser:
+        lists = [await browser.get(path) for path in ("/rules", "/runs", "/registries")]
+        bogus = await browser.get("/activity?kind=bogus")
+
+    assert {(each.status_code, each.headers["location"]) for each in lists} == {(303, "/")}
+    assert bogus.status_code == 422
+
+
 async def test_whatever_registries_say_is_text(browsing, database):
     """Tags cannot be hostile, as their names are checked; all around them can."""
     rule = Rule("hostile", "docker.io/library/alpine", (f"{HARBOR}/hub/alpine",))

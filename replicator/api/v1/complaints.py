@@ -85,6 +85,9 @@ def _form(pattern: str) -> str:
 
 def _meant(place: Sequence[str | int], body: Any) -> str:
     """Say which field was probably meant, or which there are."""
+    if place[-1] == "definition":
+        # What an answer wraps a rule in, and a request does not.
+        return "; what is in it is sent alone"
     known = _fields(body, place[1:-1])
     near = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.65)
     if near:

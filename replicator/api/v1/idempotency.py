@@ -46,7 +46,12 @@ async def once(
     before = await answers.claim(key, who.subject, wanted, datetime.now(UTC))
     if before is not None:
         if before.request_hash != wanted:
-            return problem(422, "key_reused", "This key came with another request before")
+            return problem(
+                422,
+                "key_reused",
+                "This key came with another request before",
+                "a key is for one request and its repetitions; another request takes another key",
+            )
         if not before.status:
             return problem(409, "in_progress", "The same request is being done right now")
         return JSONResponse(before.body, before.status, {"Idempotent-Replay": "true"})

@@ -69,7 +69,7 @@ class PlanFailure(Answer):
 
 class PlanAnswer(Answer):
     """What a run would do. `counts` are of all tags; of each list there is no more than `limit`,
-    and `complete` is false when that left something out."""
+    and `complete` is false when that left something out, or something could not be found out."""
 
     rule: str
     state: str
@@ -89,5 +89,5 @@ class PlanAnswer(Answer):
             actions=list(map(PlannedTag.of, report.actions[:limit])),
             left_out=list(map(LeftOutTag.of, report.left_out[:limit])),
             failures=list(map(PlanFailure.of, report.failures[:limit])),
-            complete=longest <= limit,
+            complete=longest <= limit and not report.failures and not report.error,
         )
