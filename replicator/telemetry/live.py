@@ -127,9 +127,18 @@ class LiveRuns:
 
     def _blobs(self, run: str) -> list[Moving]:
         live = self._runs.get(run)
+        if live is None:
+            return []
+        tags = _waiting_for(live)
         return [
-            {"destination": destination, "digest": digest, "done": done, "size": size}
-            for (destination, digest), (done, size) in (live.blobs.items() if live else ())
+            {
+                "destination": destination,
+                "digest": digest,
+                "done": done,
+                "size": size,
+                "tags": tags.get((destination, digest), []),
+            }
+            for (destination, digest), (done, size) in live.blobs.items()
         ]
 
     def _images(self, run: str) -> list[Moving]:
@@ -170,6 +179,20 @@ class LiveRuns:
         moving = live and live.blobs.get((str(event.destination), str(event.digest)))
         if moving:
             moving[0] += event.size
+
+
+def _waiting_for(live: _Run) -> dict[_Blob, list[str]]:
+    """Find the tags whose images wait for blobs that move; a signature's blob has none.
+
+    This is asked when somebody looks, so that a blob's way costs the same whoever shares it.
+    """
+    tags: dict[_Blob, list[str]] = {}
+    for image in live.images.values():
+        for digest in image.missing:
+            blob = image.destination, digest
+            if blob in live.blobs:
+                tags.setdefault(blob, []).append(image.tag)
+    return tags
 
 
 def _progress_of(image: _Image, blobs: dict[_Blob, list[int]]) -> Moving:

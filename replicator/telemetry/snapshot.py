@@ -10,8 +10,10 @@ import msgspec
 
 # PostgreSQL carries 7,999 bytes. All of it is ASCII, so that any encoding of a database will do.
 LARGEST: Final = 7800
-# Blobs of a destination that are sent, which is as many as a page shows of an image.
+# Blobs of an image that are sent, which is as many as a page shows of it.
 _BLOBS: Final = 12
+# Tags that are told of a blob. Very many images may share one, and are to find room themselves.
+_TAGS: Final = 5
 
 Moving: TypeAlias = dict[str, Any]
 _Bytes: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
@@ -28,6 +30,8 @@ class _Blob(msgspec.Struct, array_like=True, frozen=True):
     digest: str
     done: _Bytes
     size: _Bytes
+    # A process of an earlier version tells none.
+    tags: list[str] = []
 
 
 class _Place(msgspec.Struct, array_like=True, frozen=True):
@@ -67,6 +71,7 @@ class Snapshot(msgspec.Struct, frozen=True):
                     "digest": blob.digest,
                     "done": blob.done,
                     "size": blob.size,
+                    "tags": blob.tags,
                 }
 
     def to_text(self) -> str:
@@ -84,7 +89,10 @@ def read_snapshot(text: str) -> Snapshot | None:
 def take_snapshot(
     run: str, sender: str, images: Sequence[Moving], blobs: Sequence[Moving]
 ) -> Snapshot:
-    """Take in as many images as there is room for, each with the blobs of its destination."""
+    """Take in as many images as there is room for, each with its blobs.
+
+    The first of a destination also brings those that belong to no image, such as a signature's.
+    """
     room = _Room(
         LARGEST - len(_text([run, sender])) - len('{"run":,"sender":,"places":[],"more":}') - 10
     )
@@ -97,11 +105,12 @@ def take_snapshot(
         if not room.take(taken if destination in places else _Place(destination, [taken], [])):
             continue
         place.images.append(taken)
+        waiting = moving.get(destination, {})
+        its_blobs = waiting.pop(taken.tag, [])[:_BLOBS]
         if destination not in places:
             places[destination] = place
-            place.blobs.extend(
-                blob for blob in moving.get(destination, ())[:_BLOBS] if room.take(blob)
-            )
+            its_blobs += waiting.pop(None, [])[:_BLOBS]
+        place.blobs.extend(blob for blob in its_blobs if room.take(blob))
     shown = sum(len(place.images) for place in places.values())
     return Snapshot(run, sender, list(places.values()), len(images) - shown)
 
@@ -121,11 +130,13 @@ class _Room:
         return True
 
 
-def _by_destination(blobs: Sequence[Moving]) -> Mapping[str, list[_Blob]]:
-    found: dict[str, list[_Blob]] = {}
+def _by_destination(blobs: Sequence[Moving]) -> Mapping[str, dict[str | None, list[_Blob]]]:
+    """Sort blobs by destination, and there by the first tag that waits for them, if one does."""
+    found: dict[str, dict[str | None, list[_Blob]]] = {}
     for blob in blobs:
-        of_it = found.setdefault(blob["destination"], [])
-        of_it.append(_Blob(*(blob[name] for name in _Blob.__struct_fields__)))
+        tags = blob["tags"][:_TAGS]
+        of_it = found.setdefault(blob["destination"], {}).setdefault(next(iter(tags), None), [])
+        of_it.append(_Blob(blob["digest"], blob["done"], blob["size"], tags))
     return found
 
 

@@ -311,6 +311,7 @@ async def test_a_run_is_followed_to_its_end_and_nothing_is_told_twice(api, offic
         "digest": str(layer),
         "done": 40,
         "size": 100,
+        "tags": [],
     }
     assert told[-1]["event"] == "end"
     assert {each["event"] for each in again} <= {"run", "blobs", "end"}

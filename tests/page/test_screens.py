@@ -257,7 +257,7 @@ async def test_words_of_other_processes_are_as_harmless(office, database, browsi
     rule = Rule("hostile", "docker.io/library/alpine", (f"{HARBOR}/hub/alpine",))
     run = await Queue(database).add(rule, "test", datetime.now(UTC))
     image = {"source": HOSTILE, "destination": HOSTILE, "tag": HOSTILE, "done": 1, "size": 2}
-    blob = {"destination": HOSTILE, "digest": HOSTILE, "done": 1, "size": 2}
+    blob = {"destination": HOSTILE, "digest": HOSTILE, "done": 1, "size": 2, "tags": [HOSTILE]}
     with office.live.elsewhere.watching(run.id):
         said = take_snapshot(run.id, "another", [image], [blob])
         office.live.elsewhere.hear(said.to_text())
@@ -267,6 +267,26 @@ async def test_words_of_other_processes_are_as_harmless(office, database, browsi
     assert "<script>alert" not in page.text
     assert "<img" not in page.text
     assert "&lt;script&gt;alert(1)" in page.text
+
+
+async def test_each_image_of_a_repository_has_the_blobs_that_it_waits_for(
+    office, database, browsing
+):
+    there = f"{HARBOR}/hub/alpine"
+    rule = Rule("tags", "docker.io/library/alpine", (there,))
+    run = await Queue(database).add(rule, "test", datetime.now(UTC))
+    of_it = {"destination": there, "done": 1, "size": 2}
+    images = [{**of_it, "source": "docker.io/library/alpine", "tag": tag} for tag in ("a", "b")]
+    waiting = {"sha256:own-of-a": ["a"], "sha256:own-of-b": ["b"], "sha256:of-both": ["a", "b"]}
+    blobs = [{**of_it, "digest": digest, "tags": tags} for digest, tags in waiting.items()]
+    with office.live.elsewhere.watching(run.id):
+        office.live.elsewhere.hear(take_snapshot(run.id, "another", images, blobs).to_text())
+        async with browsing(ADMIN) as browser:
+            page = (await browser.get(f"/runs/{run.id}")).text
+
+    _, of_a, of_b = page.split('<div class="image">')
+    shown = [re.findall(r"<code>(sha256:[a-z-]+)", part) for part in (of_a, of_b)]
+    assert shown == [["sha256:own-of-a", "sha256:of-both"], ["sha256:of-both", "sha256:own-of-b"]]
 
 
 async def test_who_is_limited_to_some_rules_sees_no_others_and_no_registries(browsing, failed):

@@ -67,3 +67,19 @@ def test_blobs_of_an_image_that_failed_move_no_more_unless_another_needs_them(li
     live.hear(failed("v2"))
 
     assert moving(live) == []
+
+
+def test_a_blob_names_the_tags_that_wait_for_it(live):
+    live.hear(started("v1", SHARED))
+    live.hear(started("v2", SHARED, OWN))
+    for digest in (SHARED, OWN, Digest.of(b"of a signature")):
+        live.hear(BlobStarted(THERE, digest, 100))
+
+    assert [each["tags"] for each in live.blobs("r1")] == [["v1", "v2"], ["v2"], []]
+
+
+def test_a_blob_of_another_repository_is_no_tag_s_blob(live):
+    live.hear(started("v1", OWN))
+    live.hear(BlobStarted(RepositoryName("registry.example.com", "other"), OWN, 100))
+
+    assert [each["tags"] for each in live.blobs("r1")] == [[]]

@@ -24,7 +24,15 @@ images = st.lists(
     max_size=60,
 )
 blobs = st.lists(
-    st.fixed_dictionaries({"destination": places, "digest": texts, "done": sizes, "size": sizes}),
+    st.fixed_dictionaries(
+        {
+            "destination": places,
+            "digest": texts,
+            "done": sizes,
+            "size": sizes,
+            "tags": st.lists(texts, max_size=3),
+        }
+    ),
     max_size=60,
 )
 
@@ -41,7 +49,8 @@ def image(n, source="docker.io/library/alpine:3.20"):
 
 def blob(n, of):
     digest = str(Digest.of(b"%d" % n))
-    return {"destination": of["destination"], "digest": digest, "done": n, "size": 10_000_000}
+    place = {"destination": of["destination"], "tags": [of["tag"]]}
+    return {**place, "digest": digest, "done": n, "size": 10_000_000}
 
 
 @given(images, blobs)
@@ -85,6 +94,41 @@ def test_a_usual_number_of_images_has_room_for_all_of_their_blobs():
 
     assert (len(list(snapshot.images())), snapshot.more) == (12, 0)
     assert len(list(snapshot.blobs())) == 48
+
+
+def test_each_of_several_images_of_a_repository_has_its_own_blobs():
+    first, second = image(1), {**image(1), "tag": "edge"}
+    parts = [blob(n, first) for n in range(20)] + [blob(n, second) for n in range(20, 24)]
+    signature = {**blob(30, first), "tags": []}
+
+    snapshot = take_snapshot(RUN, ME, [first, second], [*parts, signature])
+
+    told = [(each["done"], each["tags"]) for each in snapshot.blobs()]
+    assert told == [
+        *((n, ["3.20"]) for n in range(12)),
+        (30, []),
+        *((n, ["edge"]) for n in range(20, 24)),
+    ]
+
+
+def test_a_blob_that_very_many_images_share_leaves_room_for_them():
+    moving = [{**image(1), "tag": f"20260314-{n:04}"} for n in range(60)]
+    shared = {**blob(1, moving[0]), "tags": [each["tag"] for each in moving]}
+
+    snapshot = take_snapshot(RUN, ME, moving, [{**shared, "digest": f"{n}"} for n in range(12)])
+
+    assert (snapshot.more, len(list(snapshot.blobs()))) == (0, 12)
+
+
+def test_a_process_of_an_earlier_version_names_no_tags():
+    said = json.loads(take_snapshot(RUN, ME, [image(1)], [blob(1, image(1))]).to_text())
+    for each in said["places"][0][2]:
+        del each[3:]
+
+    read = read_snapshot(json.dumps(said))
+
+    assert read is not None
+    assert [each["tags"] for each in read.blobs()] == [[]]
 
 
 def test_an_image_that_finds_no_room_leaves_it_to_others():
