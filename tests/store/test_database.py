@@ -204,9 +204,13 @@ async def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
 async def test_a_file_of_another_program_that_uses_alembic_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "songs.db"
     make_file(path, "0002", "songs")
+    before = path.read_bytes()
 
     with pytest.raises(SchemaMismatch, match="another program; choose another file"):
         await Database.open(f"sqlite:///{path}", upgrade=True)
+
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["songs.db"]
 
 
 async def test_a_revision_that_is_none_of_ours_is_another_programs(tmp_path: Path) -> None:

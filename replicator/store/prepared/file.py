@@ -33,7 +33,8 @@ class SqliteFile:
     def __init__(self, url: FileUrl) -> None:
         """Connect to nothing yet; the first question makes a file that does not exist."""
         self._url = url
-        self._reader, self._writer = _Driver(url), _Driver(url)
+        # Who only reads changes nothing, not even of a file that turns out to be another program's.
+        self._reader, self._writer = _Driver(url, pragmas=()), _Driver(url, pragmas=PRAGMAS)
 
     async def ask(self, statement: Prepared, values: Values = NONE) -> Sequence[Row]:
         """Carry out one statement that reads. Raises StoreError."""
@@ -103,8 +104,9 @@ class FileTransaction:
 class _Driver:
     """A connection and the only thread that uses it; both are there from the first visit on."""
 
-    def __init__(self, url: FileUrl) -> None:
+    def __init__(self, url: FileUrl, *, pragmas: Sequence[str]) -> None:
         self._url = url
+        self._pragmas = pragmas
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
         self._connection: sqlite3.Connection | None = None
         self._closing: Future[None] | None = None
@@ -130,7 +132,7 @@ class _Driver:
 
     def _do(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         if self._connection is None:
-            self._connection = _connect(self._url)
+            self._connection = _connect(self._url, self._pragmas)
         return work(self._connection)
 
     def _roll_back(self) -> None:
@@ -147,11 +149,11 @@ async def _done(work: Future[None]) -> None:
     await asyncio.shield(asyncio.wrap_future(work))
 
 
-def _connect(url: FileUrl) -> sqlite3.Connection:
+def _connect(url: FileUrl, pragmas: Sequence[str]) -> sqlite3.Connection:
     # The driver's own BEGIN comes too late and without a lock.
     connection = sqlite3.connect(url.path, url.lock_seconds, isolation_level=None)
     try:
-        for pragma in PRAGMAS:
+        for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
     except BaseException:
         connection.close()
