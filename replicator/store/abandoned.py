@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from replicator.store.owner import Owner
-from replicator.store.prepared.asking import Connection
+from replicator.store.prepared.connection import Connection
 from replicator.store.prepared.statements import ACTIVE_RUN, END_RUN, OTHERS_UNFINISHED
 from replicator.store.records import RunState
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from replicator.store.actor import current_actor
-from replicator.store.prepared.asking import Connection
+from replicator.store.prepared.connection import Connection
 from replicator.store.prepared.statements import ADD_TO_AUDIT, LAST_HASH, LOCK_AUDIT
 from replicator.store.text import storable
 from replicator.values import dataclass

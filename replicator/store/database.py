@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from replicator.store.alchemy import Alchemy
-    from replicator.store.prepared.asking import Connection
+    from replicator.store.prepared.connection import Connection
 
 
 class Database:

@@ -24,7 +24,7 @@ from replicator.oci.digest import Digest
 from replicator.oci.reference import RepositoryName, Tag
 from replicator.planning.observation import Published
 from replicator.store.database import Database
-from replicator.store.prepared.asking import Connection
+from replicator.store.prepared.connection import Connection
 from replicator.store.prepared.statements import (
     FORGET_BLOB,
     FORGET_PLACES,

@@ -12,7 +12,7 @@ from replicator.planning.content import Refused
 from replicator.planning.pruning import Missing
 from replicator.store.database import Database
 from replicator.store.prepared import statements
-from replicator.store.prepared.asking import Connection
+from replicator.store.prepared.connection import Connection
 from replicator.store.prepared.statement import Prepared
 from replicator.store.records import NoteChanges, RuleNotes
 from replicator.store.text import storable

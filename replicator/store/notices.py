@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Final
 
-from replicator.store.prepared.asking import Connection
+from replicator.store.prepared.connection import Connection
 from replicator.store.prepared.statements import TELL
 
 _log = logging.getLogger(__name__)

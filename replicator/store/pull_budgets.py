@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from replicator.errors import StoreError
 from replicator.store.database import Database
-from replicator.store.prepared.asking import Connection
+from replicator.store.prepared.connection import Connection
 from replicator.store.prepared.statements import (
     ALL_PULLS,
     NOTE_PULLS,

@@ -13,7 +13,7 @@ from replicator.store import notices
 from replicator.store.audit import Change, append
 from replicator.store.database import Database
 from replicator.store.documents import rule_from_document, rule_to_document
-from replicator.store.prepared.asking import Connection
+from replicator.store.prepared.connection import Connection
 from replicator.store.prepared.statements import (
     ADD_RULE,
     ALL_RULES,

@@ -13,7 +13,7 @@ from replicator.store.abandoned import LEASE, active_run, end_abandoned, left_wa
 from replicator.store.actions import action_to_row
 from replicator.store.database import Database
 from replicator.store.owner import Owner
-from replicator.store.prepared.asking import Connection
+from replicator.store.prepared.connection import Connection
 from replicator.store.prepared.statements import (
     ACTIVE_RUN,
     ADD_RUN,

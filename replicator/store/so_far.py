@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from replicator.store.prepared.asking import Connection
+from replicator.store.prepared.connection import Connection
 from replicator.store.prepared.statements import ADD_MOVED
 from replicator.transfer.order import Tally
 

@@ -16,7 +16,7 @@ from replicator.oci.media_types import OCTET_STREAM
 from replicator.oci.reference import RepositoryName
 from replicator.store.database import Database
 from replicator.store.owner import Owner
-from replicator.store.prepared.asking import Connection
+from replicator.store.prepared.connection import Connection
 from replicator.store.prepared.statements import (
     DROP_MY_UPLOAD,
     DROP_UPLOAD,

@@ -64,7 +64,7 @@ def _columns(source: Any) -> Iterator[tuple[str, str]]:
 
 def _kind(type_: TypeEngine[Any]) -> str:
     if getattr(type_, "none_as_null", False):
-        raise NotImplementedError("a column of JSON in which None is NULL: it would become null")
+        raise TypeError("JSON that keeps None as NULL: a prepared statement would write null")
     return next((kind for cls, kind in _KINDS.items() if isinstance(type_, cls)), "")
 
 

@@ -1,4 +1,4 @@
-"""What carries out prepared statements, whatever the database is."""
+"""Connection: what carries out prepared statements, whatever the database is."""
 
 from __future__ import annotations
 
